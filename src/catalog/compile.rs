@@ -50,9 +50,9 @@ pub fn compile(
         let problem = Diagnostic::warning("KW0217", &playbook.file, at, message);
         problems.push(problem.help("say with `goal:` what counts as success"));
     }
-    if playbook.stages.is_some() && schema.lacks("accounts", "stage") {
+    if playbook.stages.is_some() && schema.column(Subject::Account, "stage").is_none() {
         let message = "`stages` needs `accounts.stage`, which the customer store does not have";
-        let help = "name the column in the configuration: `store: { accounts: { columns: { stage: … } } }`";
+        let help = "write a file that begins with `lifecycle:`, or name the column in the configuration: `store: { accounts: { columns: { stage: … } } }`";
         let at = playbook.places.stages.unwrap_or(playbook.place);
         problems.push(Diagnostic::error("KW0214", &playbook.file, at, message).help(help));
     }

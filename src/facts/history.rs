@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use super::event_log::EventLog;
 use super::people::Contact;
+use super::standing::Standing;
+use super::subject::Subject;
 use super::value::Value;
 use crate::clock::Instant;
 
@@ -34,6 +36,8 @@ pub struct History {
     pub mails: Vec<MailRecord>,
     /// Labels that were set or removed, in that order, without those of shadow mode.
     pub labels: Vec<LabelRecord>,
+    /// The stages and tiers that documents have found, in the order of their instants.
+    pub standings: Vec<StandingRecord>,
     /// Changes of the account's columns after it was created.
     pub changes: Vec<ChangeRecord>,
     /// When its creation was recorded; `None` when that is not on record.
@@ -66,10 +70,32 @@ impl History {
         self.changes.iter().map(|change| change.at).chain(self.recorded_at).any(|at| at < then)
     }
 
-    /// A column as it stands; in a replay as it was at an instant: what is on
-    /// record, else its first known value. `None` where the account does not have it.
+    /// A column as conditions read it: as the customer store has it, else what a
+    /// document has found by that instant. `None` where the account has neither.
     pub fn column(&self, column: &str, then: Instant) -> Option<&Value> {
+        let stored = self.stored_column(column, then);
+        match stored {
+            None | Some(Value::Null) => self.standing(column, then).or(stored),
+            stored => stored,
+        }
+    }
+
+    /// A column of the customer store as it stands; in a replay as it was at an instant:
+    /// what is on record, else its first known value. `None` where the account does not have it.
+    pub fn stored_column(&self, column: &str, then: Instant) -> Option<&Value> {
         self.replaced_later(column, then).or_else(|| self.account.get(column))
+    }
+
+    /// The stage or the tier of that column that a document has found by an
+    /// instant, itself included.
+    pub fn standing(&self, column: &str, then: Instant) -> Option<&Value> {
+        let standing = Standing::of_column(Subject::Account, column)?;
+        self.standings_by(standing, then).last().map(|record| &record.value)
+    }
+
+    /// What documents have found by an instant, in that order.
+    pub fn standings_by(&self, standing: Standing, then: Instant) -> impl Iterator<Item = &StandingRecord> {
+        self.standings.iter().filter(move |record| record.standing == standing && record.at <= then)
     }
 
     /// An attribute, likewise.
@@ -146,6 +172,16 @@ impl ScoreRecord {
     pub fn is_there(&self, as_of: Instant) -> bool {
         self.at < as_of || (self.own.is_some() && self.at == as_of)
     }
+}
+
+/// A move to another stage or tier that a document has found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StandingRecord {
+    pub standing: Standing,
+    /// It counts from then on, itself included.
+    pub at: Instant,
+    /// A text; null: it stands nowhere from then on.
+    pub value: Value,
 }
 
 #[derive(Clone, Debug)]

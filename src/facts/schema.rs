@@ -1,10 +1,11 @@
 //! Which columns accounts and contacts have: name, type, and whether they can
 //! be missing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
-use super::inventory::Inventory;
+use super::inventory::{Inventory, KnownName};
+use super::standing::Standing;
 use super::subject::Subject;
 use super::value::Type;
 use crate::config::{RoleNames, StoreMap};
@@ -33,6 +34,8 @@ pub struct Schema {
     pub inventory: Arc<Inventory>,
     /// What the store's roles are called in playbooks.
     pub roles: Arc<RoleNames>,
+    /// The stages and tiers that documents find, by what they are; empty without such a document.
+    pub found: BTreeMap<Standing, Vec<String>>,
 }
 
 impl Schema {
@@ -90,6 +93,7 @@ impl Schema {
             statuses: ["active", "trial", "churned"].map(str::to_owned).to_vec(),
             inventory: Arc::default(),
             roles: Arc::default(),
+            found: BTreeMap::new(),
         }
     }
 
@@ -111,6 +115,40 @@ impl Schema {
     pub fn with_inventory(mut self, inventory: Inventory) -> Schema {
         self.inventory = Arc::new(inventory);
         self
+    }
+
+    /// The same beside documents that find stages or tiers, each with their ids:
+    /// authors can name the column whether or not the store has it.
+    pub fn with_found(&self, found: BTreeMap<Standing, Vec<String>>) -> Schema {
+        let mut schema = self.clone();
+        for (standing, ids) in &found {
+            let kind = standing.names();
+            let is_new = self.column(Subject::Account, standing.name()).is_none();
+            if is_new {
+                let name = standing.name().to_owned();
+                schema.account.push(Column { name, ty: Type::Text, nullable: true });
+            }
+            // Of a store that was not looked at it is not known which words it has beside these.
+            if !ids.is_empty() && (is_new || self.inventory.of(kind).is_some()) {
+                let inventory = Arc::make_mut(&mut schema.inventory);
+                let names = ids.iter().map(|id| KnownName { name: id.clone(), rows: 0, shapes: Vec::new() });
+                inventory.add(kind, names.collect());
+            }
+        }
+        schema.found = found;
+        schema
+    }
+
+    /// The same beside documents of which nothing but that they may be there is known.
+    pub fn with_anything_found(&self) -> Schema {
+        self.with_found(Standing::ALL.map(|standing| (standing, Vec::new())).into())
+    }
+
+    /// Whether what documents find stands where the store has no stage or tier: its
+    /// column, if there is one, is a text that can be missing.
+    pub fn takes(&self, standing: Standing) -> bool {
+        let column = self.stored(Subject::Account, standing.name());
+        column.is_some_and(|column| column.ty == Type::Text && column.nullable)
     }
 
     /// Whether the store lacks a column of a relation, or the relation.

@@ -144,10 +144,10 @@ fn compile(
     let modules = catalog::modules(&sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox(&config.seasons));
     // What it names of others was looked at when it was published, and may be broken or gone since.
-    let neighbours = Neighbours::default();
+    let (neighbours, schema) = (Neighbours::default(), relations.schema.with_anything_found());
     let ready = crate::catalog::parse(file, &mut problems).and_then(|playbook| {
         let playbook = Playbook { id, ..playbook };
-        catalog::compile(playbook, &modules, &sandbox, config, &relations.schema, &neighbours, &mut problems)
+        catalog::compile(playbook, &modules, &sandbox, config, &schema, &neighbours, &mut problems)
     });
     let Some(ready) = ready else {
         let first = problems.iter().find(|problem| problem.is_error());

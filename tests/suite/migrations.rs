@@ -31,6 +31,7 @@ const SUMS: &str = "
     0015_ticket_topics.sql  9e16843f5eb7809f3dca55a7754d4e7a49a533bbb6d188bedcb0ab19cddff59b
     0016_account_owners.sql  b9a99da7c7472b53d99d173086efa335a25c72a83dc2f25af083cb936ab38bc9
     0017_documents.sql  ac8106069663dfb350ac049541ec072f81bcf7d2d80d7fb8c8f538cbd9655b12
+    0018_standings.sql  885814589cb4b6f7e3ff06a842aca03702e44bfecab284ba7159f285631e9495
 ";
 
 #[test]

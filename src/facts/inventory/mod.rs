@@ -196,6 +196,17 @@ impl Inventory {
         self.kinds.insert(kind, names);
     }
 
+    /// Adds names of a kind that nobody has to have seen. Of a kind that was not
+    /// looked at these are all.
+    pub fn add(&mut self, kind: NameKind, names: Vec<KnownName>) {
+        let known = self.kinds.entry(kind).or_insert_with(|| KnownNames::new(Vec::new(), true));
+        for name in names {
+            if known.find(&name.name).is_none() {
+                known.names.push(name);
+            }
+        }
+    }
+
     /// Whether a name was seen.
     pub fn has(&self, kind: NameKind, name: &str) -> bool {
         self.of(kind).is_some_and(|known| known.find(name).is_some())
@@ -270,6 +281,7 @@ impl fmt::Display for MissingName {
         write!(f, "no {} `{}` was ever seen", self.kind.noun(), self.name)?;
         match &self.instead {
             None => f.write_str(", nor any other"),
+            Some((name, 0)) => write!(f, "; a document has `{name}`"),
             Some((name, 1)) => write!(f, "; `{name}` was, once"),
             Some((name, rows)) => write!(f, "; `{name}` was, {} times", grouped(*rows)),
         }

@@ -129,6 +129,16 @@ pub const FIXTURES: &[Key] = &[
     ),
     Key::new("scores", Shape::list(&A_SCORE, 0), "Scores: `[ { name: nps, value: 4, at: -1d, contact: champion } ]`."),
     Key::new(
+        "stages",
+        Shape::list(&A_STANDING, 0),
+        "Stages that a document `lifecycle:` has found for the account: `[ { id: adopted, at: -10d } ]`.",
+    ),
+    Key::new(
+        "tiers",
+        Shape::list(&A_STANDING, 0),
+        "Tiers that a document `tiers:` has found for the account: `[ { id: A, at: -90d } ]`.",
+    ),
+    Key::new(
         "tickets",
         Shape::list(&A_TICKET, 0),
         "Tickets: `[ { opened_at: -2d, severity: urgent, contact: champion } ]`.",
@@ -148,6 +158,7 @@ pub const FIXTURES: &[Key] = &[
 
 const A_MEMBER: Shape = Shape::Form(&MEMBER);
 const A_SCORE: Shape = Shape::Form(&SCORE);
+const A_STANDING: Shape = Shape::Form(&STANDING);
 const A_TICKET: Shape = Shape::Form(&TICKET);
 const A_TASK_RECORD: Shape = Shape::Form(&TASK_RECORD);
 const AN_EVENT: Shape = Shape::Either(&[Shape::Text, Shape::Form(&EVENT)]);
@@ -190,6 +201,19 @@ pub static SCORE: Form = Form::new(
             "The factors of a score that a document makes, such as `{ usage: 20 }`.",
         ),
         Key::new("band", Shape::Text, "The range of a score that a document makes, such as `red`."),
+    ]],
+);
+
+/// A stage or a tier in a case.
+pub static STANDING: Form = Form::new(
+    "a stage or tier",
+    &[&[
+        Key::required("id", Shape::TextOrNothing, "Which one; `none`: the account is in none from then on."),
+        Key::required(
+            "at",
+            Shape::Text,
+            "When the account came there: a span from the case's `at`, such as `-10d`, or an instant.",
+        ),
     ]],
 );
 

@@ -22,7 +22,7 @@ mod reader;
 
 pub(super) use document_case::read_document_cases;
 pub use document_case::{DocumentCase, Expects};
-pub use forms::{CASE, CASE_HEAD, EVENT, FIXTURES, MEMBER, POPULATION, SCORE, TASK_RECORD, TICKET};
+pub use forms::{CASE, CASE_HEAD, EVENT, FIXTURES, MEMBER, POPULATION, SCORE, STANDING, TASK_RECORD, TICKET};
 pub(super) use like::read;
 
 /// One case after `like:` has been followed: a world, what happens in it, and
@@ -65,6 +65,9 @@ pub struct Fixtures {
     pub owners: Vec<Entry>,
     pub events: Vec<Entry>,
     pub scores: Vec<Vec<Entry>>,
+    /// Stages and tiers that documents have found.
+    pub stages: Vec<Vec<Entry>>,
+    pub tiers: Vec<Vec<Entry>>,
     pub tickets: Vec<Vec<Entry>>,
     /// Tasks of colleagues about the account, of whatever playbook.
     pub tasks: Vec<Vec<Entry>>,

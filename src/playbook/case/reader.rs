@@ -70,6 +70,8 @@ impl CaseReader<'_> {
             owners: columns(fields, "owners").unwrap_or_default(),
             events: columns(fields, "events").unwrap_or_default(),
             scores: rows(fields, "scores").unwrap_or_default(),
+            stages: rows(fields, "stages").unwrap_or_default(),
+            tiers: rows(fields, "tiers").unwrap_or_default(),
             tickets: rows(fields, "tickets").unwrap_or_default(),
             tasks: rows(fields, "tasks").unwrap_or_default(),
             in_playbook: sources(fields, "in_playbook"),

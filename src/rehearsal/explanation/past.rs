@@ -42,6 +42,10 @@ fn recorded(cell: &Cell, schema: &Schema, row: Option<&Json>) -> Record {
         (CellPath::Column(name), _) if name == "id" || name == "account_id" => Record::Needless,
         (CellPath::Column(name), Subject::Contact) if name == "created_at" || name == "left_at" => Record::Needless,
         (CellPath::Column(_) | CellPath::Trait(_), Subject::Contact) => Record::Missing,
+        // What a document has found in place of a column that is not there.
+        (CellPath::Column(name), Subject::Account) if schema.column(Subject::Account, name).is_none() => {
+            Record::Needless
+        }
         (CellPath::Column(name), Subject::Account) => {
             match (row.and_then(|row| row.get(name)), schema.stored(Subject::Account, name)) {
                 (Some(was), Some(column)) => Record::Value(Value::from_json(was, column.ty)),

@@ -16,7 +16,7 @@ use crate::action::People;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::facts::history::{ChangeRecord, ContactRecord, EnrollmentRecord, LabelRecord};
-use crate::facts::{Csm, History, Schema, SubjectId, Value};
+use crate::facts::{Csm, History, Schema, Standing, SubjectId, Value};
 use crate::playbook::SubjectKind;
 use crate::playbook::case::Fixtures;
 use crate::playbook::yaml::Entry;
@@ -81,7 +81,7 @@ impl World {
         default("status", Value::text("active"));
         default("mrr", Value::Float(0.0));
         default("csm_id", Value::text("csm-1"));
-        if let Some(stage) = setting.stage {
+        if let Some(stage) = setting.stage.filter(|_| given.stages.is_empty()) {
             default("stage", Value::text(stage));
         }
         for (name, value) in [
@@ -168,6 +168,9 @@ impl World {
         }
         for row in &given.scores {
             self.apply_score(&mapping(row), reader);
+        }
+        for (standing, rows) in [(Standing::Stage, &given.stages), (Standing::Tier, &given.tiers)] {
+            rows.iter().for_each(|row| self.apply_standing(standing, &mapping(row), schema, reader));
         }
         for row in &given.tickets {
             self.apply_ticket(&mapping(row), reader);

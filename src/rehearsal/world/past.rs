@@ -6,10 +6,10 @@ use chrono::TimeDelta;
 
 use super::World;
 use crate::clock::Instant;
-use crate::facts::EventRecord;
-use crate::facts::history::{OwnScore, ScoreRecord, TicketRecord};
+use crate::facts::history::{OwnScore, ScoreRecord, StandingRecord, TicketRecord};
+use crate::facts::{EventRecord, Schema, Standing, Value};
 use crate::playbook::Duration;
-use crate::playbook::case::{EVENT, SCORE, TICKET};
+use crate::playbook::case::{EVENT, SCORE, STANDING, TICKET};
 use crate::playbook::reader::{Fields, short};
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::rehearsal::fixture::Reader;
@@ -115,6 +115,34 @@ impl World {
             }
         }
         Some(own)
+    }
+
+    /// A stage or a tier that a document has found.
+    pub(super) fn apply_standing(&mut self, standing: Standing, row: &Node, schema: &Schema, reader: &mut Reader) {
+        let mut problems = Vec::new();
+        let mut fields = Fields::new(reader.file, row, &STANDING, &mut problems);
+        let (id, at) = (fields.required("id"), fields.required("at"));
+        fields.finish();
+        reader.problems.append(&mut problems);
+        if !schema.takes(standing) {
+            let message = format!("the customer store has a {} of its own for each account", standing.name());
+            let help = format!("write `account: {{ {}: … }}`", standing.name());
+            reader.error("KW0501", row.place, message, help);
+            return;
+        }
+        let value = id.and_then(|node| match (&node.value, node.as_text()) {
+            (NodeValue::Null, _) | (_, Some("none")) => Some(Value::Null),
+            (_, Some(text)) => Some(Value::text(text)),
+            _ => {
+                let message = format!("`id` needs a {}, not {}", standing.name(), node.describe());
+                reader.error("KW0501", node.place, message, "put it in quotes");
+                None
+            }
+        });
+        if let (Some(value), Some(at)) = (value, at.and_then(|node| reader.time("at", node))) {
+            self.history.standings.push(StandingRecord { standing, at, value });
+            self.history.standings.sort_by_key(|record| record.at);
+        }
     }
 
     pub(super) fn apply_ticket(&mut self, row: &Node, reader: &mut Reader) {

@@ -222,7 +222,11 @@ impl Checker<'_> {
             let (code, what, known): (_, _, Vec<&str>) = match param.kind {
                 ParamKind::PlaybookId if !self.scope.neighbours.lacks(name) => continue,
                 ParamKind::PlaybookId => ("KW0108", "playbook", self.scope.neighbours.ids().collect()),
-                ParamKind::ColumnName => ("KW0202", "column", columns.iter().map(|column| &*column.name).collect()),
+                // Of what documents find the store has no changes.
+                ParamKind::ColumnName => {
+                    let stored = columns.iter().filter(|column| !self.scope.schema.lacks("accounts", &column.name));
+                    ("KW0202", "column", stored.map(|column| &*column.name).collect())
+                }
                 ParamKind::NumberColumn => {
                     let numbers = columns.iter().filter(|column| matches!(column.ty, Type::Int | Type::Float));
                     ("KW0202", "column of numbers", numbers.map(|column| &*column.name).collect())

@@ -1,7 +1,7 @@
 //! What the customer store lacks: a fact that needs it is refused, instead of
 //! being answered from nothing.
 
-use crate::facts::{Cell, CellPath, Schema, Subject};
+use crate::facts::{Cell, CellPath, Schema, Standing, Subject};
 use crate::rule::functions;
 use crate::rule::holder::Person;
 
@@ -30,6 +30,13 @@ pub(crate) fn missing_for(cell: &Cell, schema: &Schema) -> Option<MissingRelatio
         CellPath::Ago { path, .. } => match &**path {
             CellPath::Call { .. } => {
                 return missing_for(&Cell { subject: cell.subject, path: (**path).clone() }, schema);
+            }
+            // What documents find has a history of its own.
+            CellPath::Column(name)
+                if Standing::of_column(cell.subject, name)
+                    .is_some_and(|standing| schema.found.contains_key(&standing) && schema.takes(standing)) =>
+            {
+                return None;
             }
             _ => match schema.absent.contains("changes") {
                 true => Some("changes".to_owned()),

@@ -4,7 +4,7 @@ use rhai::{Expr, Position};
 
 use super::checker::Checker;
 use crate::diagnostic::nearest;
-use crate::facts::{Cell, CellPath, Column, NameKind, Subject};
+use crate::facts::{Cell, CellPath, Column, NameKind, Standing, Subject};
 use crate::rule::check::kind::{Kind, Typed};
 use crate::rule::functions::attribute_of;
 use crate::rule::holder::{Holder, Person};
@@ -147,6 +147,10 @@ impl Checker<'_> {
             format!("`{name}` is a function: it needs parentheses{sample}")
         } else {
             match nearest(name, columns.iter().copied()) {
+                _ if Standing::of_column(Subject::Account, name).is_some() && ["account", "entry"].contains(&root) => {
+                    let first = Standing::of_column(Subject::Account, name).map_or("", Standing::document);
+                    format!("the customer store has no such column; a file that begins with `{first}:` gives one")
+                }
                 _ if has_functions && root != "entry" && means_attributes(name) => {
                     format!("attributes stand behind `traits`: `{root}.traits.plan`")
                 }

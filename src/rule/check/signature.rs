@@ -57,6 +57,7 @@ fn describe(param: &Param) -> String {
         ParamKind::Texts => format!("a list of {} in quotes", param.name),
         ParamKind::Properties => "properties such as `#{plan: \"pro\"}`".to_owned(),
         ParamKind::Days | ParamKind::DaysAgo => "a number of days from 1".to_owned(),
+        ParamKind::Moves => "a whole number from 1".to_owned(),
         ParamKind::PlaybookId => "a playbook's id in quotes".to_owned(),
         ParamKind::Gap => "the longest gap within a session, from \"1m\" to \"24h\",".to_owned(),
         ParamKind::Part => "a part of the subject in quotes".to_owned(),

@@ -6,7 +6,7 @@ use super::function::Function;
 use super::store_names::names_of;
 use crate::clock::Instant;
 use crate::facts::history::History;
-use crate::facts::{Arg, Cell, CellPath, NameKind, Subject};
+use crate::facts::{Arg, Cell, CellPath, NameKind, Standing, Subject};
 
 /// The instants behind which a cell of this account may have another value than
 /// before, in order: between two of them it keeps one. `None` where that is not
@@ -49,7 +49,16 @@ fn of_path(cell: &Cell, path: &CellPath, history: &History) -> Option<Vec<Instan
     match path {
         CellPath::Column(_) | CellPath::Trait(_) if cell.subject == Subject::Contact => Some(Vec::new()),
         CellPath::Column(_) | CellPath::Trait(_) => {
-            Some(history.changes.iter().map(|change| change.at).chain(history.recorded_at).collect())
+            let mut instants: Vec<Instant> =
+                history.changes.iter().map(|change| change.at).chain(history.recorded_at).collect();
+            if let CellPath::Column(name) = path
+                && let Some(standing) = Standing::of_column(cell.subject, name)
+            {
+                let found = history.standings.iter().filter(|record| record.standing == standing);
+                // They count at their very instant.
+                instants.extend(found.map(|record| record.at - TimeDelta::microseconds(1)));
+            }
+            Some(instants)
         }
         CellPath::Population(_) => None,
         CellPath::Ago { days, path } => Some(later(of_path(cell, path, history)?, *days)),

@@ -123,7 +123,8 @@ impl SubjectHistory<'_> {
                 Some(match self.history.as_it_was(name, then) {
                     Some(_) if name == "id" => Value::text(self.id),
                     Some(Value::Int(whole)) if column.ty == Type::Float => Value::Float(whole as f64),
-                    value => value.unwrap_or(Value::Null),
+                    None | Some(Value::Null) => self.history.standing(name, then).cloned().unwrap_or(Value::Null),
+                    Some(value) => value,
                 })
             }
             CellPath::Trait(key) => Some(match self.history.as_it_was("traits", then) {

@@ -37,6 +37,7 @@ pub trait Function: Sync {
     /// the equally long one before it; a text parameter goes by its own name,
     /// a list of texts too, as an array; `{named e}` is true on the events `e` that have the call's
     /// `name`, severity, topic and properties, as far as it gives them; a gap is an interval;
+    /// `{stored stage}` is the stage that the customer store has, and `{moves stage}` the account's moves from one to another;
     /// `{small x}` is the text `x` in small letters; `{number}` the account's column that the call names, `{csm}` its `csm_id`;
     /// `{events}`, `{scores}`, `{tickets}`, `{contacts}`, `{changes}`,
     /// `{enrollments}`, `{tasks}`, `{messages}` and `{labels}` are relations, and `{touches}` is that of the account's events
@@ -109,6 +110,8 @@ pub enum ParamKind {
     DaysAgo,
     /// The id of another playbook.
     PlaybookId,
+    /// How many moves back, from 1.
+    Moves,
     /// The longest gap within a session: `30m`.
     Gap,
     /// A part of a text, not empty.
@@ -211,7 +214,7 @@ impl ParamKind {
     /// Whether the literal fits.
     pub fn accepts(self, arg: &Arg) -> bool {
         match (self, arg) {
-            (ParamKind::Days | ParamKind::DaysAgo, Arg::Int(days)) => *days >= 1,
+            (ParamKind::Days | ParamKind::DaysAgo | ParamKind::Moves, Arg::Int(number)) => *number >= 1,
             (ParamKind::Properties, Arg::Properties(_)) => true,
             (ParamKind::Texts, Arg::Texts(texts)) => !texts.is_empty(),
             (ParamKind::Days, Arg::SinceEntry | Arg::SinceStep) => true,

@@ -86,6 +86,8 @@ functions! {
     owner,
     days_since_change,
     change,
+    days_in_stage,
+    stage_before,
     label,
 }
 

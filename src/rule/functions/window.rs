@@ -4,11 +4,11 @@ use chrono::{DateTime, Duration};
 
 use super::always_there::ANY;
 use crate::clock::Instant;
-use crate::facts::Arg;
 use crate::facts::history::{
-    EnrollmentRecord, History, LabelRecord, MailRecord, ScoreRecord, TaskRecord, TicketRecord,
+    ChangeRecord, EnrollmentRecord, History, LabelRecord, MailRecord, ScoreRecord, StandingRecord, TaskRecord,
+    TicketRecord,
 };
-use crate::facts::{EventRecord, PropertyFilter};
+use crate::facts::{Arg, EventRecord, PropertyFilter, Standing, Value};
 
 /// The view of one call on a history.
 ///
@@ -29,6 +29,18 @@ pub struct Window<'a> {
     pub list: &'a [String],
     /// What the events' properties must be equal to; `None` where any will do.
     properties: Option<&'a PropertyFilter>,
+    /// The whole number of the call, if it has one.
+    pub count: Option<i64>,
+}
+
+/// A move of an account from one stage or tier to another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Move {
+    pub at: Instant,
+    /// Where it stood before; null: nowhere.
+    pub was: Value,
+    /// Whether it stands somewhere from then on.
+    pub stays: bool,
 }
 
 /// The instant that many times 24 hours earlier. It goes no further back than
@@ -62,9 +74,20 @@ impl<'a> Window<'a> {
         since_entry: Option<Instant>,
         since_step: Option<Instant>,
     ) -> Window<'a> {
-        let mut window =
-            Window { contact: None, as_of, since: None, before: None, texts: Vec::new(), list: &[], properties: None };
+        let mut window = Window {
+            contact: None,
+            as_of,
+            since: None,
+            before: None,
+            texts: Vec::new(),
+            list: &[],
+            properties: None,
+            count: None,
+        };
         for (param, arg) in args {
+            if let Arg::Int(number) = arg {
+                window.count = Some(*number);
+            }
             let since = match arg {
                 Arg::Text(text) => {
                     window.texts.push((param, text));
@@ -157,6 +180,35 @@ impl<'a> Window<'a> {
         history.labels.iter().filter(|label| {
             self.is_whose(label.contact.as_deref()) && label.at < self.as_of && Some(&*label.name) == self.text("name")
         })
+    }
+
+    /// The moves of the account from one stage or tier to another by now, the latest
+    /// first: those of the store's column where that has a value, else those that a
+    /// document has found.
+    pub fn moves(&self, history: &History, standing: Standing) -> Vec<Move> {
+        let column = standing.name();
+        let mut moves: Vec<Move> = match history.stored_column(column, self.as_of) {
+            None | Some(Value::Null) => {
+                let mut was = Value::Null;
+                let of = |record: &StandingRecord| Move {
+                    at: record.at,
+                    was: std::mem::replace(&mut was, record.value.clone()),
+                    stays: record.value != Value::Null,
+                };
+                history.standings_by(standing, self.as_of).map(of).collect()
+            }
+            Some(_) => {
+                let changes = history.changes.iter().filter(|change| change.at < self.as_of);
+                let of = |change: &ChangeRecord| {
+                    change.was.get(column).map(|was| Move { at: change.at, was: was.clone(), stays: true })
+                };
+                changes.filter_map(of).collect()
+            }
+        };
+        // Those of one instant are in the order in which they are listed.
+        moves.sort_by_key(|moved| moved.at);
+        moves.reverse();
+        moves
     }
 
     /// The first event of that name strictly after an instant, or the first at

@@ -1,7 +1,9 @@
 //! Documents beside playbooks: their evaluations, and what these find.
 //!
 //! - [`evaluations`]: one evaluation per document and slot, with its lease;
-//! - [`scores`]: the scores that documents make.
+//! - [`scores`]: the scores that documents make;
+//! - [`standings`]: the stages and tiers that documents find.
 
 pub mod evaluations;
 pub mod scores;
+pub mod standings;

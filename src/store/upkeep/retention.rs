@@ -19,8 +19,8 @@ impl Store {
         .await
     }
 
-    /// Forgets what was read for decisions that ended before this, the scores that
-    /// documents made before it, and what came back about mail; returns how many rows.
+    /// Forgets what was read for decisions that ended before this, the scores and
+    /// moves that documents found before it, and what came back about mail; returns how many rows.
     pub async fn forget_evidence(&self, before: Instant) -> sqlx::Result<u64> {
         let mut forgotten = 0;
         for statement in [
@@ -44,6 +44,14 @@ impl Store {
              using (select account_id, name, contact_id, at from keepwell.scores where at < $1 order by at limit $2) old
              where s.account_id = old.account_id and s.name = old.name and s.contact_id = old.contact_id
                  and s.at = old.at",
+            // Where an account stands is not forgotten, nor since when.
+            "delete from keepwell.standings f
+             using (select o.account_id, o.standing, o.at from keepwell.standings o
+                    where o.at < $1 and exists (
+                        select 1 from keepwell.standings l
+                        where l.account_id = o.account_id and l.standing = o.standing and l.at > o.at)
+                    order by o.at limit $2) old
+             where f.account_id = old.account_id and f.standing = old.standing and f.at = old.at",
             "delete from keepwell.bounces b
              using (select name from keepwell.bounces where at < $1 order by at limit $2) old where b.name = old.name",
         ] {

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use crate::clock::Instant;
-use crate::facts::SubjectId;
+use crate::facts::{Standing, SubjectId};
 use crate::store::upkeep::stopped::{Stop, StopTarget};
 use crate::store::{Relation, Store};
 
@@ -113,7 +113,8 @@ impl Store {
 
     /// An account's row as the latest change before an instant left it, as a
     /// JSON object; `None` without a record from before then. A value that
-    /// cannot be read is null.
+    /// cannot be read is null; where there was no stage or tier it is what a document
+    /// had found.
     pub async fn account_as_it_was(&self, account: &str, at: Instant) -> sqlx::Result<Option<Json>> {
         let sql = format!(
             "with latest as (
@@ -144,6 +145,13 @@ impl Store {
         }
         if row.contains_key("traits") {
             row.insert("traits".to_owned(), traits.into());
+        }
+        for standing in Standing::ALL.into_iter().filter(|standing| self.schema().takes(*standing)) {
+            let name = standing.name();
+            if row.get(name).is_some_and(Json::is_null) {
+                let found = self.moves_of(standing, account, at, 1).await?.pop().and_then(|latest| latest.value);
+                row.insert(name.to_owned(), json!(found));
+            }
         }
         Ok(Some(row.into()))
     }

@@ -65,9 +65,9 @@ pub(crate) fn compile(
         _ => None,
     };
     // What it names of others was looked at when it was published.
-    let neighbours = Neighbours::default();
+    let (neighbours, schema) = (Neighbours::default(), relations.schema.with_anything_found());
     let ready = document.and_then(|document| {
-        catalog::documents::compile(document, &modules, &sandbox, config, &relations.schema, &neighbours, &mut problems)
+        catalog::documents::compile(document, &modules, &sandbox, config, &schema, &neighbours, &mut problems)
     });
     let Some(ready) = ready else {
         let first = problems.iter().find(|problem| problem.is_error());

@@ -39,6 +39,7 @@ pub fn literals(function: &dyn Function, param: &Param) -> Vec<Arg> {
             return filters.iter().map(filter).collect();
         }
         ("first" | "then", _) => &["login", "import", "it's"],
+        (_, ParamKind::Moves) => return [1, 2, 3, i64::MAX].map(Arg::Int).into(),
         (_, ParamKind::DaysAgo) => return [1, 7, 30, 40_000, i64::MAX].map(Arg::Int).into(),
         (_, ParamKind::Days) => {
             let days = [1, 7, 30, 40_000, i64::MAX].map(Arg::Int);
@@ -51,7 +52,7 @@ pub fn literals(function: &dyn Function, param: &Param) -> Vec<Arg> {
         ("name", _) => &["login", "rare", "it's"],
         ("property", _) => &["rows", "it's"],
         (_, ParamKind::NumberColumn) => &["seats", "mrr"],
-        ("column", _) => &["tier", "mrr", "renewal_at", "status"],
+        ("column", _) => &["tier", "mrr", "renewal_at", "status", "stage"],
         ("severity", _) => &["urgent", "any", "none such"],
         ("topic", _) => &["billing", "it's"],
         ("part", _) => &["EXPORT", "ä", "%"],

@@ -14,6 +14,8 @@ use keepwell::facts::{EventRecord, History, Schema, Value};
 use serde_json::{Value as Json, json};
 use sqlx::PgPool;
 
+use super::standings;
+
 /// The instant that all histories crowd around.
 pub fn now() -> Instant {
     DateTime::parse_from_rfc3339("2026-03-29T09:00:00.123456Z").expect("a fixed instant").to_utc()
@@ -36,12 +38,12 @@ impl Dice {
         &from[self.roll(from.len())]
     }
 
-    fn maybe<T>(&mut self, make: impl FnOnce(&mut Dice) -> T) -> Option<T> {
+    pub fn maybe<T>(&mut self, make: impl FnOnce(&mut Dice) -> T) -> Option<T> {
         (self.roll(3) > 0).then(|| make(self))
     }
 
     /// An instant on, just before or just after a boundary, or anywhere.
-    fn instant(&mut self, marks: &[Instant]) -> Instant {
+    pub fn instant(&mut self, marks: &[Instant]) -> Instant {
         let around = match self.roll(4) {
             0 => return now() - Duration::microseconds(self.roll(90 * 86_400_000_000) as i64),
             1 => now() - Duration::days(*self.pick(&[0, 1, 2, 7, 14, 30, 60])),
@@ -235,6 +237,8 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
         let was = columns.iter().map(|column| ((*column).to_owned(), before(dice, column))).collect();
         history.changes.push(ChangeRecord { at: dice.instant(marks), was });
     }
+    // Of their own, so that the rest is as it is without them.
+    standings::generate(&mut history, &mut Dice(dice.0 ^ 0x57A6E), marks);
     history.changes.sort_by_key(|change| change.at);
     history.recorded_at = dice.maybe(|dice| dice.instant(marks));
     let recorded_at = history.recorded_at;
@@ -395,6 +399,7 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
                 }),
             );
         }
+        standings::rows(id, history).into_iter().for_each(|row| add("keepwell.standings", row));
         for (role, csm) in &history.owners {
             add("customers.account_owners", json!({ "account_id": id, "role": role, "csm_id": csm }));
         }

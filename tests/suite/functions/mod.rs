@@ -8,6 +8,7 @@ mod edges;
 pub mod histories;
 mod moments;
 mod population;
+mod standings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -116,7 +117,9 @@ async fn agree(pool: &PgPool, accounts: &[Account], subject: Subject, relations:
     assert!(subjects.iter().any(|(_, subject)| passed.contains_key(subject)));
 
     // The histories are rich enough to tell right from wrong.
-    for path in ["tier", "mrr", "seats", "renewal_at", "name"].map(column).into_iter().chain([attribute("plan")]) {
+    for path in
+        ["tier", "stage", "mrr", "seats", "renewal_at", "name"].map(column).into_iter().chain([attribute("plan")])
+    {
         let Some(values) = answers.get(&Cell { subject, path: path.ago(Some(7)) }) else { continue };
         assert!(values.contains(&Value::Null) && values.iter().any(|value| !value.is_null()), "{values:?}");
     }
@@ -176,8 +179,9 @@ fn what_reads_the_customer_store_has_a_pass() {
         .map(|function| function.name())
         .collect();
     // Each of their steps begins where the one before it ended, and a column is
-    // compared with one row of the account's changes. An owner is one row by its key.
-    assert_eq!(without, ["hours_between", "funnel", "owner", "change"]);
+    // compared with one row of the account's changes. An owner is one row by its key,
+    // and the moves of an account are few.
+    assert_eq!(without, ["hours_between", "funnel", "owner", "change", "days_in_stage", "stage_before"]);
 }
 
 /// How many are in question decides the shape, without statistics: both give

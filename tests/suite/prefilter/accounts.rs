@@ -45,6 +45,7 @@ fn attributes(dice: &mut Dice) -> Json {
 async fn own_state(pool: &PgPool, count: usize, seed: u64) {
     let dice = &mut Dice(seed ^ 0x0133);
     let (mut enrollments, mut tasks, mut messages, mut labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (standings, places) = (&mut Vec::new(), &mut Dice(seed ^ 0x57A6E));
     for number in 0..count {
         let account = format!("a{number:04}");
         let id = keepwell::ids::enrollment(PlaybookId("rescue"), AccountId(&account), ContactId(""), "").to_string();
@@ -78,6 +79,15 @@ async fn own_state(pool: &PgPool, count: usize, seed: u64) {
                 "shadow": dice.roll(5) == 0, "created_at": at, "sent_at": at, "marked_at": at, "ended_at": at,
             }));
         }
+        for (standing, words) in [("stage", ["A", "pro", "a"]), ("tier", ["B", "É", "none"])] {
+            let found = (0..places.roll(4)).map(|_| (time(places), json!(places.pick(&words))));
+            for (at, word) in found.collect::<std::collections::BTreeMap<_, _>>() {
+                standings.push(json!({
+                    "account_id": account, "standing": standing, "at": stamp(at), "value": maybe(places, word),
+                    "document": "customer", "clause": "enter", "reason": "",
+                }));
+            }
+        }
         for turn in 0..dice.roll(4) {
             let word = json!(dice.pick(&["A", "B", "a", "É", "pro"]));
             let value = maybe(dice, word);
@@ -92,8 +102,15 @@ async fn own_state(pool: &PgPool, count: usize, seed: u64) {
     let key = |row: &Json| format!("{} {} {} {}", row["account_id"], row["contact_id"], row["at"], row["shadow"]);
     let mut seen = std::collections::HashSet::new();
     labels.retain(|row| seen.insert(key(row)));
-    for (relation, rows) in [("enrollments", enrollments), ("tasks", tasks), ("messages", messages), ("labels", labels)]
-    {
+    let standings = std::mem::take(standings);
+    let rows = [
+        ("enrollments", enrollments),
+        ("tasks", tasks),
+        ("messages", messages),
+        ("labels", labels),
+        ("standings", standings),
+    ];
+    for (relation, rows) in rows {
         insert(pool, &format!("keepwell.{relation}"), rows).await;
     }
 }

@@ -87,11 +87,13 @@ pub fn of_contact(condition: String, dice: &mut Dice) -> String {
 }
 
 /// What Keepwell knows itself, and what it stands for in some conditions.
-const OUR_OWN: [(&str, &str); 6] = [
+const OUR_OWN: [(&str, &str); 8] = [
     (".stage", ".label(\"risk\")"),
     (".first_name", ".label(\"risk\")"),
     ("account.seats_used", "account.days_since_playbook(\"rescue\")"),
     (".open_tickets()", ".open_tasks()"),
+    ("account.open_tickets(\"urgent\")", "account.days_in_stage()"),
+    ("account.ago(7).tier", "account.stage_before(1)"),
     (".days_since_event(\"login\")", ".days_since_touch()"),
     ("account.traits.vip == true", "account.reached_goal(\"rescue\")"),
 ];

@@ -16,6 +16,7 @@
 //! - `predicate_sql`: a predicate as SQL;
 //! - `touches`: the events that count as touches;
 //! - `dear_reads`: which tables are read for few of their rows;
+//! - `standing`: an account's stage and tier, of the store or of a document;
 //! - `scope`, `window`: which subjects a statement is about, and their windows.
 
 mod answer;
@@ -26,6 +27,7 @@ mod population;
 mod predicate_sql;
 mod query;
 mod scope;
+mod standing;
 mod statement;
 mod text;
 mod touches;
@@ -38,5 +40,6 @@ pub use hoist::Shape;
 pub(crate) use population::KeptFigures;
 pub use predicate_sql::Clauses;
 pub use query::{FactQuery, fetch, scan};
+pub(in crate::store) use standing::or_found;
 pub use walk::{Scan, Walk};
 pub use window::SubjectWindow;

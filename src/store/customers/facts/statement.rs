@@ -206,7 +206,7 @@ mod tests {
                 let args = params
                     .into_iter()
                     .map(|param| match param.kind {
-                        ParamKind::Days | ParamKind::DaysAgo => Arg::Int(30),
+                        ParamKind::Days | ParamKind::DaysAgo | ParamKind::Moves => Arg::Int(30),
                         ParamKind::Texts => Arg::Texts(vec!["x".to_owned()]),
                         ParamKind::Gap => Arg::Text("30m".to_owned()),
                         ParamKind::NumberColumn => Arg::Text("seats".to_owned()),

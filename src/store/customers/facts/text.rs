@@ -3,8 +3,9 @@
 use super::answer::{AS_IT_WAS, Answer, By, END, FIRST};
 use super::bind::{Bind, Start};
 use super::scope::SubjectScope;
+use super::standing::{moves, or_found, recorded_or_found};
 use super::touches::touches;
-use crate::facts::{Arg, Schema, Subject, Type};
+use crate::facts::{Arg, Schema, Standing, Subject, Type};
 use crate::rule::functions::{self, FactSource, Param, ParamKind, RowNeed};
 use crate::store::{Key, Relation, Relations};
 
@@ -86,12 +87,19 @@ impl<'r> Text<'r> {
         Some(match &answer.by {
             By::Column(column) if answer.is_recorded() => {
                 let name = self.parameter(Bind::Text(column.name.clone()));
-                self.fill(
+                let recorded = self.fill(
                     answer.subject,
                     &AS_IT_WAS.replace("{value}", &format!("-> {name}")),
                     FactSource::Customers,
                     &[],
-                )?
+                )?;
+                match Standing::of_column(answer.subject, &column.name) {
+                    Some(standing) => {
+                        let (account, as_of) = (self.account_text(), self.instant(Bind::AsOf));
+                        recorded_or_found(recorded, standing, &self.relations.schema, &account, &as_of)
+                    }
+                    None => recorded,
+                }
             }
             By::Trait(key) if answer.is_recorded() => {
                 let key = self.parameter(Bind::Text((*key).to_owned()));
@@ -104,6 +112,10 @@ impl<'r> Text<'r> {
             }
             By::Column(column) => {
                 let name = quoted(answer.subject, &column.name);
+                if let Some(standing) = Standing::of_column(answer.subject, &column.name) {
+                    let (account, as_of) = (self.account_text(), self.instant(Bind::AsOf));
+                    return Some(or_found(name, standing, &self.relations.schema, &account, &as_of));
+                }
                 match column.ty {
                     // Infinity and years beyond four digits cannot be read; they are missing.
                     Type::Time => format!("case when {name} >= {FIRST} and {name} < {END} then {name} end"),
@@ -119,6 +131,11 @@ impl<'r> Text<'r> {
                 self.fill(answer.subject, function.sql(args), function.source(), &pairs)?
             }
         })
+    }
+
+    /// The id of the account of a row, as our own tables know it.
+    fn account_text(&self) -> String {
+        self.relations.key().to_text("a.id")
     }
 
     /// A function's text, asked of such a subject, with its named parameters
@@ -160,6 +177,14 @@ impl<'r> Text<'r> {
         if let Some(relation) = name.strip_prefix("named ") {
             return Some(self.named_rows(relation, pairs));
         }
+        if let Some(standing) = standing_named(name, "moves ") {
+            return Some(moves(standing, self.relations, &account));
+        }
+        if let Some(standing) = standing_named(name, "stored ") {
+            let column = self.relations.schema.stored(Subject::Account, standing.name());
+            let text = column.filter(|column| column.ty == Type::Text);
+            return Some(text.map_or("null::text".to_owned(), |column| quoted(Subject::Account, &column.name)));
+        }
         if let Some(text) = name.strip_prefix("small ") {
             let text = match text.contains('.') {
                 true => text.to_owned(),
@@ -200,6 +225,9 @@ impl<'r> Text<'r> {
                 Arg::Text(text) if param.name == name && param.kind == ParamKind::PlaybookId => {
                     let id = self.parameter(Bind::Text(text.clone()));
                     Some(format!("coalesce((select r.playbook from keepwell.renames r where r.was = {id}), {id})"))
+                }
+                Arg::Int(number) if param.name == name && param.kind == ParamKind::Moves => {
+                    Some(self.parameter(Bind::Int(*number)))
                 }
                 Arg::Text(text) if param.name == name => Some(self.parameter(Bind::Text(text.clone()))),
                 Arg::Texts(texts) if param.name == name => Some(self.parameter(Bind::Texts(texts.clone()))),
@@ -296,6 +324,12 @@ impl<'r> Text<'r> {
         };
         format!("${}::{ty}", index + 1)
     }
+}
+
+/// The standing that a named parameter with such a beginning is about.
+fn standing_named(name: &str, beginning: &str) -> Option<Standing> {
+    let name = name.strip_prefix(beginning)?;
+    Standing::ALL.into_iter().find(|standing| standing.name() == name)
 }
 
 /// What the rows of a subject are called in a statement.

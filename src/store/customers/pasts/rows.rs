@@ -9,8 +9,8 @@ use sqlx::{AssertSqlSafe, Postgres, Row, Transaction};
 use super::columns::{ChangeRow, put_columns};
 use super::wanted::WantedPast;
 use crate::clock::Instant;
-use crate::facts::history::{OwnScore, ScoreRecord, TicketRecord};
-use crate::facts::{AccountPast, EventRecord};
+use crate::facts::history::{OwnScore, ScoreRecord, StandingRecord, TicketRecord};
+use crate::facts::{AccountPast, EventRecord, Standing, Value};
 use crate::store::customers::facts::{END, FIRST};
 use crate::store::{Relation, Store};
 
@@ -59,13 +59,54 @@ pub(super) async fn read_columns(
             changes.entry(row.try_get("id")?).or_default().push(change);
         }
     }
+    let mut found = read_standings(store, wanted, transaction, &ids).await?;
     let past = |id: String| {
         let (row, changes) = (current.remove(&id), changes.remove(&id).unwrap_or_default());
+        let standings = found.remove(&id).unwrap_or_default();
         let mut past = AccountPast { account: id, ..AccountPast::default() };
         put_columns(&mut past, store.schema(), row, changes);
+        put_standings(&mut past, standings);
         past
     };
     Ok(ids.into_iter().map(past).collect())
+}
+
+/// The stages and tiers that documents have found, by account, in the order of time.
+async fn read_standings(
+    store: &Store,
+    wanted: &WantedPast,
+    transaction: &mut Transaction<'static, Postgres>,
+    ids: &[String],
+) -> sqlx::Result<HashMap<String, Vec<StandingRecord>>> {
+    let read = Standing::ALL.into_iter().filter(|standing| store.schema().takes(*standing));
+    let names: Vec<&str> = read.map(Standing::name).collect();
+    let rows: Vec<(String, String, Instant, Option<String>)> = sqlx::query_as(
+        "select f.account_id, f.standing, f.at, f.value from keepwell.standings f
+         where f.account_id = any($1) and f.standing = any($2) and f.at <= $3 order by f.at",
+    )
+    .bind(ids)
+    .bind(names)
+    .bind(wanted.until)
+    .fetch_all(&mut **transaction)
+    .await?;
+    let mut found: HashMap<String, Vec<StandingRecord>> = HashMap::new();
+    for (account, name, at, value) in rows {
+        let Some(standing) = Standing::ALL.into_iter().find(|standing| standing.name() == name) else { continue };
+        let value = value.map_or(Value::Null, |value| Value::text(&value));
+        found.entry(account).or_default().push(StandingRecord { standing, at, value });
+    }
+    Ok(found)
+}
+
+/// Puts them into a past. Where the store has none they are what is on record.
+fn put_standings(past: &mut AccountPast, standings: Vec<StandingRecord>) {
+    for record in &standings {
+        let name = record.standing.name();
+        if matches!(past.history.account.get(name), None | Some(Value::Null)) {
+            past.known_since.entry(name.to_owned()).or_insert(record.at);
+        }
+    }
+    past.history.standings = standings;
 }
 
 /// These columns of a relation as a JSON object.

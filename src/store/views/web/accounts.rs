@@ -4,6 +4,8 @@ use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::clock::Instant;
+use crate::facts::Standing;
+use crate::store::customers::facts::or_found;
 use crate::store::{Relation, Store};
 
 /// Whose accounts.
@@ -97,6 +99,7 @@ impl Store {
             AccountOwner::Csm(id) => ("a.csm_id = $1", Some(id)),
         };
         let has = |column: &str| format!("strpos(lower({column}), lower($2)) > 0");
+        let tier = self.standing_now(Standing::Tier);
         let contact_has = format!("({} or {})", has("k.name"), has("k.email"));
         // Only our own constants are put together here; values are bound.
         let sql = format!(
@@ -105,7 +108,7 @@ impl Store {
                  (select count(*) from keepwell.tasks t
                   where t.account_id = {page_id} and t.state = 'open') as open_tasks
              from (
-                 select a.id, nullif(btrim(a.name), '') as name, to_jsonb(a.tier)::text as tier, a.status, a.csm_id,
+                 select a.id, nullif(btrim(a.name), '') as name, to_jsonb({tier})::text as tier, a.status, a.csm_id,
                      to_jsonb(a.mrr)::text as mrr, to_jsonb(a.renewal_at)::text as renewal_at, {SORT_KEY} as sort_key
                  from {accounts} a
                  where {owned}
@@ -147,15 +150,23 @@ impl Store {
     pub async fn account_header(&self, account: &str) -> sqlx::Result<Option<AccountHeader>> {
         let [accounts, csms] = [Relation::Accounts, Relation::Csms].map(|relation| self.relation(relation));
         let sql = format!(
-            "select nullif(btrim(a.name), '') as name, to_jsonb(a.tier)::text as tier, a.status, a.stage, a.csm_id,
+            "select nullif(btrim(a.name), '') as name, to_jsonb({})::text as tier, a.status, {} as stage, a.csm_id,
                  c.name as csm_name, to_jsonb(a.mrr)::text as mrr, to_jsonb(a.seats)::text as seats,
                  to_jsonb(a.seats_used)::text as seats_used, to_jsonb(a.signed_up_at)::text as signed_up_at,
                  to_jsonb(a.renewal_at)::text as renewal_at
              from {accounts} a left join {csms} c on c.id = a.csm_id
              where a.id = {}",
+            self.standing_now(Standing::Tier),
+            self.standing_now(Standing::Stage),
             self.key().of_text("$1::text")
         );
         sqlx::query_as(AssertSqlSafe(sql)).bind(account).fetch_optional(&mut *self.read().await?).await
+    }
+
+    /// Where an account `a` stands as far as is known: the column, else what a document found last.
+    fn standing_now(&self, standing: Standing) -> String {
+        let account = self.key().to_text("a.id");
+        or_found(format!("a.{}", standing.name()), standing, self.schema(), &account, "'infinity'")
     }
 
     /// Enrollments of an account and its contacts: first those that have not
