@@ -107,6 +107,27 @@ impl History {
         }
     }
 
+    /// When what our own state knows happened, in no order.
+    pub fn own_instants(&self) -> impl Iterator<Item = Instant> {
+        let enrollments = self.enrollments.iter().flat_map(|one| [Some(one.started_at), one.ended_at, one.goal_at]);
+        let tasks = self.tasks.iter().flat_map(|task| [Some(task.created_at), task.ended_at]);
+        let mails = self.mails.iter().map(|mail| mail.sent_at);
+        enrollments.chain(tasks).flatten().chain(mails).chain(self.labels.iter().map(|label| label.at))
+    }
+
+    /// Every value of a column that it has or had, its contacts' included, in no order.
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        let contacts = self.contacts.iter().flat_map(|contact| contact.columns.values());
+        let earlier = self.changes.iter().flat_map(|change| change.was.values());
+        self.account.values().chain(contacts).chain(earlier)
+    }
+
+    /// Every attribute that it and its contacts have.
+    pub fn attributes(&self) -> impl Iterator<Item = &serde_json::Value> {
+        let contacts = self.contacts.iter().flat_map(|contact| contact.traits.values());
+        self.traits.values().chain(contacts)
+    }
+
     /// In a replay, what the first change of a column at or after an instant replaced.
     fn replaced_later(&self, column: &str, then: Instant) -> Option<&Value> {
         self.is_replayed.then(|| self.before_later_change(column, then)).flatten()

@@ -78,18 +78,23 @@ impl Rule {
     /// Whether its value may change by time alone, as that of `days_since(…)`, for
     /// all that its own text says.
     pub fn reads_clock(&self) -> bool {
-        let mut reads = false;
+        self.words().iter().any(|word| word == NOW || CLOCK_FUNCTIONS.contains(&word.as_str()))
+    }
+
+    /// The names that its own text reads and calls, those of methods excepted.
+    pub fn words(&self) -> BTreeSet<String> {
+        let mut words = BTreeSet::new();
         self.ast.walk(&mut |path| {
-            reads |= match path.last() {
-                Some(ASTNode::Expr(Expr::Variable(name, ..))) => name.1.as_str() == NOW,
+            match path.last() {
+                Some(ASTNode::Expr(Expr::Variable(name, ..))) => drop(words.insert(name.1.to_string())),
                 Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
-                    CLOCK_FUNCTIONS.contains(&call.name.as_str())
+                    words.insert(call.name.to_string());
                 }
-                _ => false,
-            };
-            !reads
+                _ => {}
+            }
+            true
         });
-        reads
+        words
     }
 
     /// The modules of `scripts/` it calls.

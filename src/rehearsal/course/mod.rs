@@ -37,6 +37,7 @@ mod mails;
 mod rechecks;
 mod slots;
 mod tasks;
+mod turns;
 
 use consequences::OpenTask;
 use mails::{Planned, Sent};
@@ -188,7 +189,7 @@ impl<'a> Course<'a> {
     }
 
     fn instants(&mut self, until: Instant) -> Result<(), FoldError> {
-        self.rechecks = Rechecks::new(self.playbook, self.case, &self.world, until);
+        self.renew_rechecks(self.start, until);
         let mut slot = self.slots.first(self.start);
         let mut changes = self.case.then.iter().peekable();
         let mut now = self.start;
@@ -242,7 +243,7 @@ impl<'a> Course<'a> {
                 self.look_back(now)?;
             }
             if self.standing() != standing {
-                self.touched = Some(now);
+                self.touch(now, until);
             }
             self.postpone(now);
         }

@@ -6,7 +6,8 @@
 //! every quarter hour; a test compares the two.
 
 use super::Course;
-use crate::catalog::{ReadyBody, ReadyPlaybook, ReadyWaitOn};
+use super::turns::Turns;
+use crate::catalog::{ReadyBody, ReadyPlaybook, ReadyStep, ReadyWaitOn};
 use crate::clock::Instant;
 use crate::enrollment::{Phase, State, next_quarter};
 use crate::facts::{Cell, History, Subject};
@@ -15,31 +16,27 @@ use crate::rehearsal::moment;
 use crate::rehearsal::world::World;
 use crate::rule::Rule;
 use crate::rule::functions::change_instants_until;
-use crate::rule::functions::global::{CLOCK_FUNCTIONS, NOW};
 
 /// The looks at who waits.
 #[derive(Clone, Debug)]
 pub(super) enum Rechecks {
     EveryQuarter,
-    /// Only behind these instants, in order, and behind what the course itself
-    /// does can a waiting rule turn.
-    Behind(Vec<Instant>),
+    /// Only then, and behind what the course itself does, can a waiting rule turn.
+    Behind(Turns),
 }
 
 impl Rechecks {
-    /// Those of a course that ends at an instant.
-    pub fn new(playbook: &ReadyPlaybook, case: &Case, world: &World, until: Instant) -> Rechecks {
+    /// Those of a course between two instants.
+    pub fn new(playbook: &ReadyPlaybook, case: &Case, world: &World, (from, until): (Instant, Instant)) -> Rechecks {
         // Who is away today is back tomorrow, and whose tasks they are depends on it.
         if world.has_absences() {
             return Rechecks::EveryQuarter;
         }
-        let Some(mut instants) = changes(playbook, &world.history, until) else { return Rechecks::EveryQuarter };
+        let Some(mut turns) = turns(playbook, &world.history, (from, until)) else { return Rechecks::EveryQuarter };
         let start = case.at.to_utc();
         // What a case changes has changed at that very instant.
-        instants.extend(case.then.iter().map(|change| just_before(moment(start, change.after))));
-        instants.sort_unstable();
-        instants.dedup();
-        Rechecks::Behind(instants)
+        turns.extend(case.then.iter().map(|change| just_before(moment(start, change.after))));
+        Rechecks::Behind(turns)
     }
 
     /// The next look after an instant, where something was done at `touched` last;
@@ -47,12 +44,12 @@ impl Rechecks {
     fn next_after(&self, now: Instant, touched: Option<Instant>, recheck: chrono::Duration) -> Option<Instant> {
         match self {
             Rechecks::EveryQuarter => Some(next_quarter(now, recheck)),
-            Rechecks::Behind(instants) => {
+            Rechecks::Behind(turns) => {
                 // What came in this quarter has not been looked at yet.
                 let quarter = next_quarter(now, recheck) - recheck;
-                let next = instants.get(instants.partition_point(|instant| *instant < quarter)).copied();
                 let touched = touched.filter(|touched| *touched >= quarter);
-                next.into_iter().chain(touched).min().map(|instant| next_quarter(instant, recheck))
+                let next = turns.next_from(quarter).into_iter().chain(touched).min();
+                next.map(|instant| next_quarter(instant, recheck))
             }
         }
     }
@@ -117,10 +114,23 @@ impl Course<'_> {
         enrollment.look_at = [next, enrollment.due_at.filter(|due| *due > now)].into_iter().flatten().min();
     }
 
+    /// Finds the looks from an instant on anew, for the world is another one.
+    pub(super) fn renew_rechecks(&mut self, now: Instant, until: Instant) {
+        self.rechecks = Rechecks::new(self.playbook, self.case, &self.world, (now, until));
+    }
+
+    /// After something was done at an instant: it is counted from that instant on.
+    pub(super) fn touch(&mut self, now: Instant, until: Instant) {
+        self.touched = Some(now);
+        if matches!(&self.rechecks, Rechecks::Behind(turns) if turns.follow_course) {
+            self.renew_rechecks(now, until);
+        }
+    }
+
     /// After a change at an instant: what was put off is looked at in this quarter.
     pub(super) fn look_soon(&mut self, now: Instant, until: Instant) {
         let Rechecks::Behind(_) = self.rechecks else { return };
-        self.rechecks = Rechecks::new(self.playbook, self.case, &self.world, until);
+        self.renew_rechecks(now, until);
         let soon = next_quarter(just_before(now), self.config.recheck);
         let Some(current) = self.current() else { return };
         let enrollment = &mut self.played[current].enrollment;
@@ -134,22 +144,24 @@ fn just_before(instant: Instant) -> Instant {
     instant - chrono::TimeDelta::microseconds(1)
 }
 
-/// Behind which instants a rule that is asked again and again can turn; `None`
-/// where that is not known, as of one that reads the clock.
-fn changes(playbook: &ReadyPlaybook, history: &History, until: Instant) -> Option<Vec<Instant>> {
-    let rules = rechecked(playbook);
-    let clocked = |text: &String| CLOCK_FUNCTIONS.iter().chain([&NOW]).any(|word| text.contains(word));
-    let scripts = rules.iter().flat_map(|rule| rule.modules()).filter_map(|module| playbook.scripts.get(module));
-    if rules.iter().any(|rule| rule.reads_clock()) || scripts.into_iter().any(clocked) {
+/// When one of the rules that are asked again and again can turn; `None` where
+/// that is not known.
+fn turns(playbook: &ReadyPlaybook, history: &History, period: (Instant, Instant)) -> Option<Turns> {
+    // A date that the clock moves is another one at every look.
+    let moves = |step: &ReadyStep| match &step.body {
+        ReadyBody::Wait(wait) => matches!(&wait.on, ReadyWaitOn::Date(rule) if rule.reads_clock()),
+        _ => false,
+    };
+    if playbook.steps.iter().any(moves) {
         return None;
     }
-    let status = ["status", "stage", "timezone"].map(|column| Cell::column(Subject::Account, column));
-    let left = history.contacts.iter().filter_map(|contact| contact.time("left_at"));
-    let mut instants: Vec<Instant> = left.map(just_before).collect();
-    for cell in rules.iter().flat_map(|rule| rule.cells()).chain(&status) {
-        instants.extend(change_instants_until(cell, history, until)?);
+    let mut turns = Turns::of(&rechecked(playbook), playbook, history, period)?;
+    for column in ["status", "stage", "timezone"] {
+        turns.extend(change_instants_until(&Cell::column(Subject::Account, column), history, period.1)?);
     }
-    Some(instants)
+    let left = history.contacts.iter().filter_map(|contact| contact.time("left_at"));
+    turns.extend(left.map(just_before));
+    Some(turns)
 }
 
 /// The rules that are asked about whoever waits, and about open tasks.

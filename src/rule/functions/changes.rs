@@ -77,11 +77,32 @@ fn of_path(cell: &Cell, path: &CellPath, history: &History) -> Option<Vec<Instan
     }
 }
 
+/// The instants at whose times of day, on any day, a cell of this account can
+/// change, where it is not known on which: what counts whole days turns at the
+/// time of day at which what it counts from happened. `None` where not even that is known, as of
+/// what is asked of all accounts together.
+pub fn change_times_of_day(cell: &Cell, history: &History) -> Option<Vec<Instant>> {
+    let mut path = &cell.path;
+    while let CellPath::Ago { path: earlier, .. } = path {
+        path = earlier;
+    }
+    match path {
+        CellPath::Column(_) | CellPath::Trait(_) => Some(Vec::new()),
+        CellPath::Population(_) | CellPath::Ago { .. } => None,
+        CellPath::Call { function, args } => {
+            let mut instants = records_read(cell, super::find(function)?, args, history);
+            instants.extend(history.own_instants());
+            instants.extend(history.changes.iter().map(|change| change.at).chain(history.recorded_at));
+            Some(instants)
+        }
+    }
+}
+
 /// When what a function reads happened.
 fn records_read(cell: &Cell, function: &dyn Function, args: &[Arg], history: &History) -> Vec<Instant> {
     let sql = function.sql(args);
     let mut instants = Vec::new();
-    if sql.contains("{events}") {
+    if sql.contains("{events}") || sql.contains("{touches}") {
         let names = names_of(cell);
         let mut named = names.iter().filter(|(kind, _)| *kind == NameKind::Event).map(|(_, name)| &**name).peekable();
         match named.peek() {

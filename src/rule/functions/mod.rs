@@ -32,7 +32,7 @@ mod window;
 
 pub use always_there::is_always_there;
 pub use band::BAND;
-pub use changes::{change_instants, change_instants_until};
+pub use changes::{change_instants, change_instants_until, change_times_of_day};
 pub use fold_case::folded;
 pub use function::{Example, FactSource, Function, Gives, Param, ParamKind, UnknownCell, pair};
 pub use label::LABEL;

@@ -13,8 +13,8 @@ use keepwell::rehearsal::{CaseReport, play_all};
 
 use super::{passes, playbook};
 
-/// Never true, but it reads the clock: then a course looks every quarter hour.
-const ON_THE_CLOCK: &str = "period(\"year\") == \"never\"";
+/// Never true, but it asks all accounts together: then a course looks every quarter hour.
+const OF_ALL: &str = "(share_of(account.mrr < 0) ?? 0) > 200";
 
 /// Plays again, looking every quarter hour, and compares.
 pub fn assert_same_every_quarter(sources: &SourceSet, config: &Config, played: &[CaseReport]) {
@@ -24,7 +24,7 @@ pub fn assert_same_every_quarter(sources: &SourceSet, config: &Config, played: &
     }
     let origin =
         Origin { file: "keepwell.yaml".into(), start: Position { line: 1, column: 1 }, layout: Layout::Inline };
-    let config = Config { suppress: Some(Source { text: ON_THE_CLOCK.into(), origin }), ..config.clone() };
+    let config = Config { suppress: Some(Source { text: OF_ALL.into(), origin }), ..config.clone() };
     let schema = Schema::default_store();
     let (ready, problems) = catalog::load(sources, &[], &config, &schema);
     assert!(!problems.iter().any(|problem| problem.is_error()), "{problems:#?}");
@@ -91,5 +91,51 @@ fn what_time_alone_changes_is_seen_too() {
          steps:\n  - wait: 20d\n\
          tests:\n  - name: two days after the last login\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 9 }\n    \
          events: { login: [-26h, -7h] }\n    expect: [ { after: 2475m, ended: exited } ]\n",
+    ));
+}
+
+/// Counts of days and hours turn at the minute of what they count from; a calendar
+/// at midnight in the playbook's zone.
+#[test]
+fn what_the_clock_changes_is_seen_in_its_quarter() {
+    for (exit, given, ended) in [
+        ("days_since(account.signed_up_at) >= 10", "account: { mrr: 9, signed_up_at: 2026-02-25T13:07:00Z }", "7455m"),
+        ("days_since(account.signed_up_at) >= 10", "account: { mrr: 9, signed_up_at: 2026-02-25T13:15:00Z }", "7455m"),
+        ("account.signed_up_at < now - days(10)", "account: { mrr: 9, signed_up_at: 2026-02-25T13:15:00Z }", "7470m"),
+        (
+            "(hours_until(account.traits.ends) ?? 99) <= 5",
+            "account: { mrr: 9, traits: { ends: '2026-03-04T20:50:00Z' } }",
+            "54h",
+        ),
+        ("weekday(now) == 7", "account: { mrr: 9 }", "134h"),
+        ("days_since(entry.at) >= 2", "account: { mrr: 9 }", "48h"),
+        (
+            "(days_since(account.event_at(\"login\")) ?? 0) >= 2",
+            "account: { mrr: 9 }\n    events: { login: [-77m] }",
+            "2805m",
+        ),
+    ] {
+        passes(&playbook(&format!(
+            "timezone: Europe/Berlin\nwhen: account.mrr > 5\nexit: '{exit}'\nsteps:\n  - wait: 20d\n\
+             tests:\n  - name: {ended}\n    at: 2026-03-02T09:00:00Z\n    {given}\n    \
+             expect: [ {{ after: {ended}, ended: exited }} ]\n"
+        )));
+    }
+}
+
+/// What the course itself does turns rules at once and days later.
+#[test]
+fn what_our_own_state_changes_is_seen_in_its_quarter() {
+    passes(&playbook(
+        "when: account.mrr > 5\nexit: (account.days_since_touch() ?? 0) >= 3\nsteps:\n  - wait: 77m\n  \
+         - email: { to: champion, subject: x, body: y }\n  - wait: 20d\n\
+         tests:\n  - name: three days after the mail\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 9 }\n    \
+         expect: [ { after: 77m, email: email-1 }, { after: 4410m, ended: exited } ]\n",
+    ));
+    passes(&playbook(
+        "when: account.mrr > 5\nexit: account.label(\"risk\") == \"high\"\nsteps:\n  - wait: 77m\n  \
+         - set: { risk: high }\n  - wait: 20d\n\
+         tests:\n  - name: labelled\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 9 }\n    \
+         expect: [ { after: 90m, ended: exited } ]\n",
     ));
 }
