@@ -118,6 +118,10 @@ fn choose(wish: &str, all: Vec<ShippedPlaybook>) -> anyhow::Result<(ShippedPlayb
     if let Some(named) = all.iter().find(|playbook| playbook.id == wish) {
         return Ok((named.clone(), Vec::new()));
     }
+    if all.iter().any(|playbook| playbook.area == wish) {
+        let ids: Vec<&str> = all.iter().filter(|one| one.area == wish).map(|one| one.id.as_str()).collect();
+        bail!("`{wish}` is an area with several playbooks; name one: {}", ids.join(", "));
+    }
     if let Some(near) = nearest(wish, all.iter().map(|playbook| playbook.id.as_str())) {
         bail!("there is no shipped playbook `{wish}`: did you mean `{near}`?");
     }

@@ -70,9 +70,13 @@ fn the_shipped_playbooks_are_decided_in_the_database() {
     let (ready, _) = catalog::load(&sources, &[], &Config::default(), &Schema::default_store());
     assert!(ready.len() >= 6);
     for playbook in ready {
-        for clause in &playbook.when.prefilter().expect("a condition has one").clauses {
-            assert!(clause.prunes && clause.engine.is_empty(), "{}: {clause}", playbook.playbook.id);
-        }
+        // Calculations and counts of conditions are the engine's; the clauses
+        // beside them leave few accounts over.
+        let id = &playbook.playbook.id;
+        let calculates = ["early-signs", "seat-growth", "ticket-pattern"].contains(&id.as_str());
+        let clauses = &playbook.when.prefilter().expect("a condition has one").clauses;
+        let decided = clauses.iter().filter(|clause| clause.prunes && clause.engine.is_empty()).count();
+        assert!(if calculates { decided >= 2 } else { decided == clauses.len() }, "{id}: {decided}");
     }
 }
 
