@@ -90,8 +90,9 @@ async fn files_that_change_are_read_again_and_broken_ones_change_nothing() {
     home.write("playbooks/look.yaml", &PLAYBOOK.replace("account.seats ==", "account.seat =="));
     until("the mistake is known", async || published(&pool).await.unwrap().1).await;
     assert_eq!(published(&pool).await.unwrap().0, second, "the previous revision stays in force");
-    let logged = lines(&daemon);
-    let error = logged.iter().find(|line| line["level"] == "ERROR").expect("the mistake is logged");
+    let errors = || lines(&daemon).into_iter().filter(|line| line["level"] == "ERROR");
+    until("the mistake is logged", async || errors().next().is_some()).await;
+    let error = errors().next().unwrap();
     assert_eq!(error["fields"]["file"], "playbooks/look.yaml");
     assert_eq!(error["fields"]["line"], 6);
     assert!(get(address, "/playbooks").contains(error["fields"]["code"].as_str().unwrap()), "and shown");
