@@ -33,6 +33,8 @@ pub enum BodyForm {
 /// What a test case can expect of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpectedForm {
+    /// The key of `expect:` that names a step of it.
+    pub key: &'static str,
     /// What it brings about, in one word for people.
     pub noun: &'static str,
     /// The kind of effect that it brings about.
@@ -49,7 +51,7 @@ impl StepForm {
 
     /// The same with what a case can expect of it.
     pub const fn expected(self, noun: &'static str, effect: &'static str, also: &'static [&'static str]) -> StepForm {
-        StepForm { expected: Some(ExpectedForm { noun, effect, also }), ..self }
+        StepForm { expected: Some(ExpectedForm { key: self.name, noun, effect, also }), ..self }
     }
 
     /// The same with the functions that can name a step of it.

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::happened::Occurrence;
-use crate::action;
 use crate::playbook::case::{Expectation, Expected};
 
 /// One entry of `expect:`.
@@ -23,7 +22,7 @@ impl Entry {
     /// As the case has it.
     pub fn of_expectation(expectation: &Expectation) -> Entry {
         let (key, value) = match &expectation.expected {
-            Expected::Step { id, form } => (key_of(form.effect), id.clone()),
+            Expected::Step { id, form } => (form.key, id.clone()),
             Expected::Ended(word) => ("ended", word.clone()),
             Expected::Undecided => ("undecided", "true".to_owned()),
         };
@@ -34,7 +33,7 @@ impl Entry {
     /// What would expect that, in no more detail than whom it went to.
     pub fn of_occurrence(occurrence: &Occurrence) -> Entry {
         let (key, value) = match occurrence.as_expected() {
-            (Some(effect), id) => (key_of(effect), id),
+            (Some(key), id) => (key, id),
             (None, _) if occurrence.is_undecided() => ("undecided", "true".to_owned()),
             (None, word) => ("ended", word),
         };
@@ -78,11 +77,6 @@ impl fmt::Display for Entry {
         }
         f.write_str(" }")
     }
-}
-
-/// The key under which an effect is expected.
-fn key_of(effect: &'static str) -> &'static str {
-    action::kind(effect).map_or(effect, |kind| kind.name())
 }
 
 /// The text itself where it stands there; else the line of what was written

@@ -31,6 +31,8 @@ pub(super) struct Consequence {
     pub step: String,
     /// The kind of effect.
     pub effect: &'static str,
+    /// The key of `expect:` under which it is expected.
+    pub key: &'static str,
     /// What was done with it, and for whom: `was sent to champion (a@b.example)`.
     pub verb: &'static str,
     pub addressee: String,
@@ -56,6 +58,7 @@ impl Consequence {
         Consequence {
             step: step.to_owned(),
             effect: kind::MAIL,
+            key: kind::MAIL,
             verb: "was sent to",
             addressee: name.map_or_else(|| address.to_owned(), |name| format!("{name} ({address})")),
             names: role.into_iter().chain(enrolled).map(str::to_owned).collect(),
@@ -109,10 +112,10 @@ impl Occurrence {
         matches!(self.what, What::Undecided { .. })
     }
 
-    /// Its kind of effect with its step; of an end no kind, and the word for it.
+    /// The key under which it is expected, with its step; of an end no key, and the word for it.
     pub fn as_expected(&self) -> (Option<&'static str>, String) {
         match &self.what {
-            What::Effect(consequence) => (Some(consequence.effect), consequence.step.clone()),
+            What::Effect(consequence) => (Some(consequence.key), consequence.step.clone()),
             What::End { state: State::Completed, reason: Some(reason) } => (None, reason.clone()),
             What::End { state, .. } => (None, state.name().to_owned()),
             What::Undecided { reason } => (None, reason.clone()),

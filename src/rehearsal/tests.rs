@@ -37,7 +37,10 @@ fn expect(line: u32, after: i64, expected: Expected) -> Expectation {
 }
 
 fn email(step: &str) -> Expected {
-    Expected::Step { id: step.to_owned(), form: ExpectedForm { noun: "mail", effect: "email", also: &[] } }
+    Expected::Step {
+        id: step.to_owned(),
+        form: ExpectedForm { key: "email", noun: "mail", effect: "email", also: &[] },
+    }
 }
 
 fn end(word: &str) -> Expected {

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use super::{Course, Planned};
-use crate::action::Situation;
 use crate::action::staff::{Held, Staff};
+use crate::action::{self, Situation};
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, LabelDraft, MessageDraft, NoticeDraft, TaskDraft, WebhookDraft, kind};
 use crate::enrollment::{MessageEnd, OpenTasks, own_acts};
 use crate::facts::Csm;
 use crate::facts::history::{LabelRecord, TaskRecord};
+use crate::playbook::{Step, StepForm};
 use crate::rehearsal::happened::{Consequence, Occurrence, What};
 use crate::rehearsal::wording;
 use crate::rule::Context;
@@ -126,8 +127,18 @@ impl Course<'_> {
         }
     }
 
-    pub(super) fn occur(&mut self, now: Instant, what: What) {
+    pub(super) fn occur(&mut self, now: Instant, mut what: What) {
         let after = self.offset(now);
+        if let What::Effect(consequence) = &mut what {
+            // A survey is a mail, and a case expects it as a survey.
+            let step = Step::walk(&self.playbook.playbook.steps).into_iter().find(|step| step.id == consequence.step);
+            let form = step.and_then(|step| action::kind(&step.kind)).map(|kind| kind.form());
+            if let Some(StepForm { name, expected: Some(expected), .. }) = form
+                && expected.effect == consequence.effect
+            {
+                consequence.key = name;
+            }
+        }
         self.occurrences.push(Occurrence { after, what });
     }
 
@@ -232,6 +243,7 @@ fn task(step: &str, role: Option<&str>, draft: &TaskDraft) -> Consequence {
     Consequence {
         step: step.to_owned(),
         effect: kind::TASK,
+        key: kind::TASK,
         verb: "was created for",
         addressee: role.or(draft.assignee.as_deref()).unwrap_or("nobody").to_owned(),
         names: role.into_iter().map(str::to_owned).collect(),
@@ -249,6 +261,7 @@ fn notice(step: &str, draft: &NoticeDraft) -> Consequence {
     Consequence {
         step: step.to_owned(),
         effect: kind::NOTICE,
+        key: kind::NOTICE,
         verb: "was sent to",
         addressee: draft.to.as_ref().map_or_else(|| audience.clone(), |to| format!("{audience} ({to})")),
         names: vec![audience.clone()],
@@ -265,6 +278,7 @@ fn webhook(step: &str, draft: &WebhookDraft) -> Consequence {
     Consequence {
         step: step.to_owned(),
         effect: kind::WEBHOOK,
+        key: kind::WEBHOOK,
         verb: "was sent to",
         addressee: draft.variable.clone(),
         names: vec![draft.variable.clone()],
