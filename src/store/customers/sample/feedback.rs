@@ -3,6 +3,7 @@
 use chrono::Duration;
 
 use super::rows::{SampleAccount, SampleContact, SampleScore, SampleTicket, Story};
+use super::signs;
 use super::spread::{Spread, Topic, seconds};
 use super::words::{EXPORT, OUTAGE, TICKET_TOPICS, TicketTopic};
 use crate::clock::Instant;
@@ -56,6 +57,10 @@ pub(crate) fn tickets(
     if account.story == Story::UrgentTicket || matches!(row, 86 | 58) {
         let hours = spread.whole(Topic::Ticket, 1_000_000, 5, 40);
         found.push((anchor - Duration::hours(hours), None, "urgent", &OUTAGE));
+    }
+    for opened_at in signs::piled_tickets(anchor, row, account) {
+        let closed_at = opened_at + Duration::days(2);
+        found.push((opened_at, Some(closed_at), "high", &EXPORT));
     }
     found.sort_by_key(|(opened_at, ..)| *opened_at);
     found

@@ -11,6 +11,7 @@
 //! - `generate`: the company as a whole, from `accounts`, `people`, `usage`
 //!   (events) and `feedback` (scores and tickets);
 //! - `practice`: sign-ups, visits, invoices and referrals, as events;
+//! - `signs`: champions who left, tickets that pile up, errors of those who are new;
 //! - `history`: what the accounts were before, as `account_changes` keeps it;
 //! - `planted`: whose usage or NPS fell in the past, and who left;
 //! - `spread`: numbers that look like chance and are none;
@@ -26,6 +27,7 @@ mod people;
 mod planted;
 mod practice;
 mod rows;
+mod signs;
 mod spread;
 mod usage;
 mod words;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::accounts::country_of;
 use super::rows::{SampleAccount, SampleContact, SampleCsm, SampleOwner, Story};
+use super::signs::champion_left_at;
 use super::spread::{Spread, Topic, seconds};
 use super::words::{COUNTRIES, TITLES, ascii};
 use crate::clock::Instant;
@@ -116,6 +117,8 @@ pub(crate) fn contacts(
                 let stayed = spread.between(Topic::PersonState, position * 4 + 1, 20.0, age_days);
                 created_at + seconds(stayed)
             });
+            let gone = champion_left_at(anchor, row, account).filter(|_| *role == "champion");
+            let left_at = left_at.or(gone);
             let has_email = !can_be_missing || !spread.chance(Topic::PersonState, position * 4 + 2, 0.04);
             let is_remote = spread.chance(Topic::PersonState, position * 4 + 3, 0.1);
             let title = TITLES.iter().find(|(of, _)| of == role).map(|(_, title)| *title);

@@ -1,10 +1,11 @@
-//! What happens around the product: sign-up, visits, invoices and referrals,
+//! What happens around the product: sign-up, errors, visits, invoices and referrals,
 //! under the names that `docs/playbooks.md` proposes for them.
 
 use chrono::Duration;
 use serde_json::{Value as Json, json};
 
 use super::rows::{SampleAccount, SampleContact, SampleEvent};
+use super::signs;
 use super::spread::{Spread, Topic, seconds};
 use crate::clock::Instant;
 
@@ -21,6 +22,7 @@ pub(crate) fn events(
         vec![(account.signed_up_at, "signed_up", json!({ "plan": plan(account) }))];
     found.extend(visits(anchor, spread, account));
     found.extend(invoices(anchor, spread, account));
+    found.extend(signs::errors(anchor, row, account));
     if account.tier != "C" && spread.chance(Topic::Practice, 0, 0.12) {
         let age = (end - account.signed_up_at).num_seconds() as f64 / 86_400.0;
         let at = account.signed_up_at + seconds(age * spread.between(Topic::Practice, 1, 0.4, 0.95));

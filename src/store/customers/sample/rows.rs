@@ -129,7 +129,7 @@ pub struct SampleEvent {
     pub id: String,
     pub contact_id: Option<String>,
     /// `login`, `report_created`, `report_viewed`, `export_downloaded` or `invite_sent`; of the practice
-    /// `signed_up`, `visit_planned`, `meeting_held`, `invoice_issued`, `invoice_paid` or `referral_made`.
+    /// `signed_up`, `error`, `visit_planned`, `meeting_held`, `invoice_issued`, `invoice_paid` or `referral_made`.
     pub name: &'static str,
     pub at: Instant,
     pub properties: serde_json::Value,

@@ -30,6 +30,7 @@ pub(crate) enum Topic {
     Past,
     Plan,
     Practice,
+    Sign,
 }
 
 /// A source of scattered numbers for one row: the same row, topic and index

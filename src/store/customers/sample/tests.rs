@@ -198,6 +198,36 @@ fn the_practice_has_what_its_facts_ask_for() {
 }
 
 #[test]
+fn there_are_signs_of_trouble_at_a_few_accounts() {
+    for anchor in anchors() {
+        let company = SampleCompany::generate(anchor, 320);
+        let active: HashSet<&str> =
+            company.accounts.iter().filter(|one| one.status == "active").map(|one| one.id.as_str()).collect();
+        let days = |at: Instant| (anchor - at).num_days();
+        let champions =
+            company.contacts.iter().filter(|one| one.role == "champion" && active.contains(&*one.account_id));
+        let gone = champions.filter(|one| one.left_at.is_some_and(|left| days(left) < 30)).count();
+        assert!((1..=6).contains(&gone), "{gone} champions have left");
+        let heavy = |id: &&&str| {
+            let of = company.tickets.iter().filter(|one| one.account_id == ***id && days(one.opened_at) < 60);
+            of.filter(|one| ["high", "urgent"].contains(&one.severity)).count() >= 3
+        };
+        let piled = active.iter().filter(heavy).count();
+        assert!((1..=8).contains(&piled), "tickets pile up at {piled}");
+        let errors: HashSet<&str> =
+            company.events.iter().filter(|one| one.name == "error").map(|one| one.account_id.as_str()).collect();
+        assert!((2..=10).contains(&errors.len()), "errors at {}", errors.len());
+        let mut last: HashMap<&str, Vec<Instant>> = logins(&company);
+        last.retain(|id, at| {
+            let account = company.accounts.iter().find(|one| one.id == *id).expect("an account");
+            let age = days(account.signed_up_at);
+            account.activated_at.is_none() && (9..26).contains(&age) && at.iter().all(|at| days(*at) + 2 >= age)
+        });
+        assert!((1..=8).contains(&last.len()), "{} never came back", last.len());
+    }
+}
+
+#[test]
 fn use_follows_the_week() {
     use chrono::{Datelike, Weekday};
     let company = company();

@@ -5,6 +5,7 @@ use chrono::{Datelike, Duration, NaiveDate, NaiveTime, Weekday};
 
 use super::accounts::country_of;
 use super::rows::{SampleAccount, SampleContact, SampleEvent, Story, UsageFall};
+use super::signs;
 use super::spread::{Spread, Topic, seconds};
 use super::words::COUNTRIES;
 use crate::clock::Instant;
@@ -34,6 +35,7 @@ pub(crate) fn events(
     let mut happened = match account.story {
         Story::NeverActivated => few_logins(anchor, row, account),
         Story::NewSignup => first_steps(anchor, row, account),
+        _ if signs::never_came_back(anchor, row, account) => first_day(row, account),
         _ => weekly_rhythm(anchor, row, account),
     };
     if let Some(at) = account.activated_at {
@@ -155,6 +157,13 @@ fn few_logins(anchor: Instant, row: usize, account: &SampleAccount) -> Vec<Happe
         (0..early).map(|index| account.signed_up_at + seconds(spread.between(Topic::Hour, index, 0.02, 3.0)));
     let lately = (early..early + late).map(|index| anchor - seconds(spread.between(Topic::Hour, index, 2.0, 29.0)));
     first_days.chain(lately).map(|at| Happening { kind: 0, at }).collect()
+}
+
+/// Two logins on the first day.
+fn first_day(row: usize, account: &SampleAccount) -> Vec<Happening> {
+    let spread = Spread::of(row);
+    let days = (0..2).map(|index| spread.between(Topic::Hour, index, 0.01, 0.4));
+    days.map(|days| Happening { kind: 0, at: account.signed_up_at + seconds(days) }).collect()
 }
 
 /// Logins of the first days, and perhaps an invitation.
