@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chrono::TimeDelta;
+
 /// A span of time. A day is 24 hours; business days need a calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duration {
@@ -19,6 +21,15 @@ impl Duration {
     pub fn is_too_long(text: &str) -> bool {
         let digits = text.trim().chars().take_while(char::is_ascii_digit).count();
         digits > MOST_DIGITS && Duration::parse(&text.trim()[digits - 1..]).is_some()
+    }
+
+    /// A span of elapsed time that a text says; `None` of business days, and of
+    /// anything else.
+    pub fn elapsed_of(text: &str) -> Option<TimeDelta> {
+        match Duration::parse(text)? {
+            Duration::Seconds(seconds) => TimeDelta::try_seconds(seconds),
+            Duration::BusinessDays(_) => None,
+        }
     }
 
     /// Reads `30m`, `12h`, `3d`, `2w` or `2 business days`; `None` for anything else.

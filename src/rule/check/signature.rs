@@ -59,6 +59,7 @@ fn describe(param: &Param) -> String {
         ParamKind::Days | ParamKind::DaysAgo => "a number of days from 1".to_owned(),
         ParamKind::Moves => "a whole number from 1".to_owned(),
         ParamKind::PlaybookId => "a playbook's id in quotes".to_owned(),
+        ParamKind::Age => "a span of time such as \"2h\" or \"3d\"".to_owned(),
         ParamKind::Gap => "the longest gap within a session, from \"1m\" to \"24h\",".to_owned(),
         ParamKind::Part => "a part of the subject in quotes".to_owned(),
         ParamKind::ColumnName => "a column's name in quotes".to_owned(),

@@ -5,6 +5,7 @@ use super::sessions::gap;
 use super::window::Window;
 use crate::clock::Instant;
 use crate::facts::{Arg, Cell, History, NameKind, OwnAct, OwnActs, Subject, Type, Value};
+use crate::playbook::duration::Duration;
 
 /// A fact function.
 pub trait Function: Sync {
@@ -35,8 +36,8 @@ pub trait Function: Sync {
     /// contacts do not have;
     /// `{as_of}` now, `{since}` and `{before}` the start of the window and of
     /// the equally long one before it; a text parameter goes by its own name,
-    /// a list of texts too, as an array; `{named e}` is true on the events `e` that have the call's
-    /// `name`, severity, topic and properties, as far as it gives them; a gap is an interval;
+    /// a list of texts too, as an array; a gap and an age are intervals; `{named e}` is true on the events `e` that have the call's
+    /// `name`, severity, topic and properties, as far as it gives them;
     /// `{stored stage}` is the stage that the customer store has, and `{moves stage}` the account's moves from one to another;
     /// `{small x}` is the text `x` in small letters; `{number}` the account's column that the call names, `{csm}` its `csm_id`;
     /// `{events}`, `{scores}`, `{tickets}`, `{contacts}`, `{changes}`,
@@ -114,6 +115,8 @@ pub enum ParamKind {
     Moves,
     /// The longest gap within a session: `30m`.
     Gap,
+    /// A span of time without business days: `2h`.
+    Age,
     /// A part of a text, not empty.
     Part,
     /// The name of a column.
@@ -219,6 +222,7 @@ impl ParamKind {
             (ParamKind::Texts, Arg::Texts(texts)) => !texts.is_empty(),
             (ParamKind::Days, Arg::SinceEntry | Arg::SinceStep) => true,
             (ParamKind::Gap, Arg::Text(text)) => gap(text).is_some(),
+            (ParamKind::Age, Arg::Text(text)) => Duration::elapsed_of(text).is_some(),
             (ParamKind::Part, Arg::Text(text)) => !text.trim().is_empty(),
             (
                 ParamKind::Text

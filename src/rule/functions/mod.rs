@@ -33,6 +33,7 @@ mod window;
 pub use always_there::is_always_there;
 pub use band::BAND;
 pub use changes::{change_instants, change_instants_until, change_times_of_day};
+pub use event_before::EVENT_BEFORE;
 pub use fold_case::folded;
 pub use function::{Example, FactSource, Function, Gives, Param, ParamKind, UnknownCell, pair};
 pub use label::LABEL;
@@ -59,6 +60,7 @@ functions! {
     event_sum,
     days_since_event,
     event_at,
+    event_before,
     active_days,
     active_contacts,
     first_session_minutes,

@@ -57,6 +57,7 @@ pub fn literals(function: &dyn Function, param: &Param) -> Vec<Arg> {
         ("topic", _) => &["billing", "it's"],
         ("part", _) => &["EXPORT", "ä", "%"],
         (_, ParamKind::Gap) => &["30m", "24h"],
+        (_, ParamKind::Age) => &["0m", "1d", "30d"],
         ("role", _) if function.name() == "owner" => &["inside", "csm"],
         ("role", _) => &["champion", "owner"],
         ("id", _) => &["renewal", "rescue", "none-such"],

@@ -208,7 +208,7 @@ mod tests {
                     .map(|param| match param.kind {
                         ParamKind::Days | ParamKind::DaysAgo | ParamKind::Moves => Arg::Int(30),
                         ParamKind::Texts => Arg::Texts(vec!["x".to_owned()]),
-                        ParamKind::Gap => Arg::Text("30m".to_owned()),
+                        ParamKind::Gap | ParamKind::Age => Arg::Text("30m".to_owned()),
                         ParamKind::NumberColumn => Arg::Text("seats".to_owned()),
                         ParamKind::Properties => {
                             let x = [("x".to_owned(), PropertyValue::Bool(true))].into();

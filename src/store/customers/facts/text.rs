@@ -6,6 +6,7 @@ use super::scope::SubjectScope;
 use super::standing::{moves, or_found, recorded_or_found};
 use super::touches::touches;
 use crate::facts::{Arg, Schema, Standing, Subject, Type};
+use crate::playbook::Duration;
 use crate::rule::functions::{self, FactSource, Param, ParamKind, RowNeed};
 use crate::store::{Key, Relation, Relations};
 
@@ -221,6 +222,10 @@ impl<'r> Text<'r> {
                 Arg::Text(text) if param.name == name && param.kind == ParamKind::Gap => {
                     let gap = functions::gap(text)?.num_microseconds()?;
                     Some(self.parameter(Bind::Span(gap)))
+                }
+                Arg::Text(text) if param.name == name && param.kind == ParamKind::Age => {
+                    let age = Duration::elapsed_of(text)?.num_microseconds()?;
+                    Some(self.parameter(Bind::Span(age)))
                 }
                 Arg::Text(text) if param.name == name && param.kind == ParamKind::PlaybookId => {
                     let id = self.parameter(Bind::Text(text.clone()));
