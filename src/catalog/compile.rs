@@ -8,15 +8,17 @@ use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 use super::program::Program;
-use super::ready::{ReadyPlaybook, ReadyReentry};
+use super::ready::{ReadyPlaybook, ReadyReentry, ReadyTrigger};
 use super::step_names::named_steps;
 use crate::action::{Compiler, Reads};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::facts::inventory::grouped;
-use crate::facts::{Cell, Layout, NameKind, Schema, Subject};
+use crate::facts::{Arg, Cell, CellPath, Layout, NameKind, Schema, Subject};
 use crate::playbook::schedule::{self, Schedule};
-use crate::playbook::{Playbook, Reentry, Source};
+use crate::playbook::trigger::EventTrigger;
+use crate::playbook::{Duration, Playbook, Reentry, Source};
+use crate::rule::functions::EVENT_BEFORE;
 use crate::rule::{self, Modules, Neighbours, Sandbox, Scope, Wanted};
 
 /// Compiles one playbook; `None` means that `problems` got an error about it.
@@ -44,6 +46,7 @@ pub fn compile(
         problems.push(Diagnostic::warning("KW0104", &playbook.file, at, message).help(help));
     }
     warn_of_unseen(&playbook, schema, problems);
+    let on = playbook.on.as_ref().map(|on| trigger(on, subject_of(&playbook), schema, problems));
     if playbook.holdout.is_some() && playbook.goal.is_none() {
         let message = "a `holdout` compares who reaches the goal, and there is no `goal`";
         let at = playbook.places.holdout.unwrap_or(playbook.place);
@@ -187,6 +190,7 @@ pub fn compile(
         .collect();
     entry.cells.extend(entry_columns.values().cloned());
     kept(&mut entry.cells, Subject::Account, &["name"]);
+    entry.cells.extend(on.iter().map(|on| on.cell.clone()));
     let reached = &entry.modules | &later.modules;
     let scripts: BTreeMap<String, String> = reached
         .iter()
@@ -197,6 +201,7 @@ pub fn compile(
         scripts,
         zone,
         schedule,
+        on,
         when,
         goal,
         exit,
@@ -210,6 +215,23 @@ pub fn compile(
         entry_columns,
         playbook,
     })
+}
+
+fn subject_of(playbook: &Playbook) -> Subject {
+    Subject::from(playbook.subject)
+}
+
+/// What `on` asks of a subject. An event that the store was never seen to hold is a
+/// warning: nobody would come.
+fn trigger(on: &EventTrigger, subject: Subject, schema: &Schema, problems: &mut Vec<Diagnostic>) -> ReadyTrigger {
+    let event = on.event.text.trim().to_owned();
+    if let Some(missing) = schema.inventory.missing(NameKind::Event, &event) {
+        problems.push(on.event.warning("KW0221", 1, 1, missing.to_string()).help(missing.advice()));
+    }
+    let age = Duration::Seconds(on.after.num_seconds()).to_string();
+    let args = vec![Arg::Text(event.clone()), Arg::Text(age)];
+    let cell = Cell { subject, path: CellPath::Call { function: EVENT_BEFORE, args } };
+    ReadyTrigger { event, after: on.after, every_minute: on.every_minute, cell }
 }
 
 /// Reads a schedule; `None` means that `problems` got an error about it.

@@ -36,7 +36,7 @@ mod step_names;
 pub use compile::{compile, revision};
 pub use condition::Condition;
 pub use documents::ReadyDocument;
-pub use ready::{ReadyBody, ReadyPlaybook, ReadyReentry, ReadyStep, ReadyWait, ReadyWaitOn};
+pub use ready::{ReadyBody, ReadyPlaybook, ReadyReentry, ReadyStep, ReadyTrigger, ReadyWait, ReadyWaitOn};
 use step_names::set_labels;
 
 /// Reads one playbook, whose steps may be of every kind. It is returned only

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use crate::action::{Action, CloseWhen, Reads};
+use crate::clock::Instant;
 use crate::effect::Written;
-use crate::facts::{Cell, Layout};
+use crate::facts::{Cell, Facts, Layout, NameKind, Type, Value};
 use crate::playbook::schedule::Schedule;
 use crate::playbook::{Duration, Playbook};
-use crate::rule::{Rule, Sandbox};
+use crate::rule::prefilter::predicate::Term;
+use crate::rule::{Predicate, Rule, Sandbox};
 
 /// A playbook whose every expression is compiled.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub struct ReadyPlaybook {
     pub scripts: BTreeMap<String, String>,
     pub zone: Tz,
     pub schedule: Schedule,
+    /// The event that makes a subject a candidate.
+    pub on: Option<ReadyTrigger>,
     pub when: Rule,
     pub goal: Option<Rule>,
     pub exit: Option<Rule>,
@@ -38,6 +43,39 @@ pub struct ReadyPlaybook {
     pub goal_layout: Arc<Layout>,
     /// What is kept at enrollment, by the name behind `entry.`.
     pub entry_columns: BTreeMap<String, Cell>,
+}
+
+/// An event that makes a subject a candidate, some time after it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadyTrigger {
+    pub event: String,
+    pub after: TimeDelta,
+    /// Whether it is looked at each minute, and not by a schedule.
+    pub every_minute: bool,
+    /// The fact that is missing as long as no event is that long ago.
+    pub cell: Cell,
+}
+
+impl ReadyTrigger {
+    /// The first instant at which an event counts: never its own.
+    pub fn due_at(&self, event: Instant) -> Option<Instant> {
+        event.checked_add_signed(self.delay())
+    }
+
+    /// From an event to the instant that it is looked at.
+    pub fn delay(&self) -> TimeDelta {
+        self.after.max(TimeDelta::microseconds(1))
+    }
+
+    /// Whether an event of a subject is due by the instant of the facts.
+    pub fn is_due(&self, facts: &Facts) -> bool {
+        !matches!(facts.get(&self.cell), None | Some(Value::Null))
+    }
+
+    /// True where such an event is there.
+    pub fn predicate(&self) -> Predicate {
+        Predicate::Present(Term { cell: self.cell.clone(), ty: Type::Time })
+    }
 }
 
 #[derive(Debug)]
@@ -142,6 +180,22 @@ impl ReadyPlaybook {
         matches!(self.reentry, ReadyReentry::OnRematch { .. })
             || self.playbook.holds_for.is_some()
             || self.playbook.skip_existing
+    }
+
+    /// What the database decides of who is a candidate.
+    pub fn necessary(&self) -> Predicate {
+        let when = self.when.prefilter().map_or(Predicate::Always, |prefilter| prefilter.predicate.clone());
+        match &self.on {
+            Some(on) => Predicate::all([on.predicate(), when]),
+            None => when,
+        }
+    }
+
+    /// The names of the customer store that who is a candidate depends on.
+    pub fn store_names(&self) -> BTreeSet<(NameKind, String)> {
+        let mut names = self.when.store_names();
+        names.extend(self.on.as_ref().map(|on| (NameKind::Event, on.event.clone())));
+        names
     }
 
     /// Roles its mails go to, for test cases.

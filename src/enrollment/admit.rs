@@ -122,6 +122,20 @@ impl Skip {
         }
     }
 
+    /// Whether it may end by itself, so that somebody whom an event made a candidate
+    /// is looked at again.
+    pub fn may_end(&self) -> bool {
+        match self {
+            Skip::Undecided(_) | Skip::NoKey | Skip::NoValue(_) | Skip::Stopped | Skip::Ended(_) => true,
+            Skip::Active
+            | Skip::Reentry { .. }
+            | Skip::Gap { .. }
+            | Skip::Existing { .. }
+            | Skip::NotYet { .. }
+            | Skip::Overtaken => false,
+        }
+    }
+
     /// What decided it.
     pub fn guard(&self) -> Guard {
         match self {
@@ -144,6 +158,9 @@ pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar
     // A contact who has left is no subject, whatever the condition says: it
     // is not asked, and so nothing turns.
     if has_left(&facts).is_some() {
+        return Decision { admission: Admission::NotCandidate, match_change: MatchChange::Unchanged };
+    }
+    if playbook.on.as_ref().is_some_and(|on| !on.is_due(&facts)) {
         return Decision { admission: Admission::NotCandidate, match_change: MatchChange::Unchanged };
     }
     let context = at_entry(playbook, facts);

@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Guard {
     /// A clause of the condition.
     Clause,
+    /// `on`: no event makes it a candidate.
+    Event,
     Status,
     Stage,
     Suppress,
@@ -37,6 +39,7 @@ impl Guard {
     pub fn name(self) -> &'static str {
         match self {
             Guard::Clause => "clause",
+            Guard::Event => "event",
             Guard::Status => "status",
             Guard::Stage => "stage",
             Guard::Suppress => "suppress",
@@ -60,6 +63,7 @@ impl Guard {
     pub fn describe(self) -> &'static str {
         match self {
             Guard::Clause => "the condition is not met",
+            Guard::Event => "no event has called it",
             Guard::Status => "the account's status does not fit",
             Guard::Stage => "the account's stage does not fit",
             Guard::Suppress => "`suppress` keeps it out",

@@ -2,7 +2,7 @@
 
 use super::reader::form::{ADDRESS, ID, OFF, words};
 use super::reader::{Form, Key, KeyRule, NameOf, Shape};
-use super::{Mode, SubjectKind, case, guardrails};
+use super::{Mode, SubjectKind, case, guardrails, trigger};
 
 pub(super) const MODES: [(&str, Mode); 3] = [("live", Mode::Live), ("shadow", Mode::Shadow), ("paused", Mode::Paused)];
 pub(super) const SUBJECTS: [(&str, SubjectKind); 2] =
@@ -51,10 +51,15 @@ pub static PLAYBOOK: Form = Form::new(
             Shape::list(&Shape::Name(NameOf::Stage), 1),
             "The account stages it suits; an account without a stage does not match. Default: every stage.",
         ),
-        Key::required(
+        Key::new(
             "schedule",
             Shape::Text,
-            "When it is looked at: minute, hour, day of month, month, day of week, such as `\"30 8 * * mon-fri\"`; or `\"@hourly\"`, `\"@daily\"`, `\"@weekly\"`, `\"@monthly\"`.",
+            "When it is looked at; not needed with `on`: minute, hour, day of month, month, day of week, such as `\"30 8 * * mon-fri\"`; or `\"@hourly\"`, `\"@daily\"`, `\"@weekly\"`, `\"@monthly\"`.",
+        ),
+        Key::new(
+            "on",
+            Shape::Form(&trigger::ON),
+            "The event that makes an account a candidate, and how long after it: `{ event: signed_up, after: 2h }`. Without `schedule` it is looked at each minute.",
         ),
         Key::new(
             "timezone",
@@ -111,7 +116,12 @@ pub static PLAYBOOK: Form = Form::new(
             "Cases that `keepwell test` plays: at least how it should go, how it stops, and an account that must be left alone.",
         ),
     ]],
-);
+)
+.rules(&[
+    KeyRule::AnyOf(&[&["schedule"], &["on"]]),
+    KeyRule::Excludes("on", "holds_for"),
+    KeyRule::Excludes("on", "existing"),
+]);
 
 /// A percentage below 100.
 const BELOW_ALL: Shape =

@@ -3,7 +3,7 @@
 //!
 //! `folder` finds the files, `source` reads them and `folder_claim` knows who
 //! publishes them, `yaml` turns text into nodes that know their place, `parse`
-//! reads the keys of a playbook, which `form` lists, `schedule` answers when it is
+//! reads the keys of a playbook, which `form` lists (`trigger` those of `on`), `schedule` answers when it is
 //! due, `case` holds the test cases inside it, `changes` says in words how two texts
 //! differ, `document` reads the files of other kinds. Expressions and templates stay text here ([`Source`]); `rule` and `action`
 //! give them meaning. Nothing in this folder knows SQL, Rhai or the time; the first
@@ -38,6 +38,7 @@ pub mod source;
 mod step_form;
 pub mod steps;
 pub mod timezone;
+pub mod trigger;
 pub mod trips;
 pub mod yaml;
 
@@ -68,7 +69,10 @@ pub struct Playbook {
     pub statuses: Vec<String>,
     /// Lifecycle stages it suits; `None` is every stage.
     pub stages: Option<Vec<String>>,
+    /// When it is looked at; every minute where there is only `on`.
     pub schedule: Source,
+    /// The event that makes a subject a candidate; `None` where all are.
+    pub on: Option<trigger::EventTrigger>,
     /// The zone of its schedule, waits and dates; the configuration's when absent.
     pub timezone: Option<Tz>,
     /// The trigger.

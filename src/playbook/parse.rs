@@ -9,7 +9,9 @@ use super::source::SourceFile;
 use super::steps::StepReader;
 use super::timezone::timezone;
 use super::yaml::Node;
-use super::{Duration, Mode, Places, Playbook, Reentry, Source, StepForm, SubjectKind, case, guardrails, renaming};
+use super::{
+    Duration, Mode, Places, Playbook, Reentry, Source, StepForm, SubjectKind, case, guardrails, renaming, trigger,
+};
 use crate::diagnostic::{Diagnostic, Position};
 
 /// The longest time after the end that a goal may count, in seconds: 90 days.
@@ -99,12 +101,20 @@ fn playbook(file: &SourceFile, root: &Node, forms: &[StepForm], problems: &mut V
     let subject = subject(&mut fields);
     let statuses = word_sources(&mut fields, "statuses");
     let stages = word_list(&mut fields, "stages");
-    let schedule = fields.required_text("schedule");
+    let on = trigger::read(path, &mut fields);
+    let schedule = match fields.has("on") {
+        true => fields.text("schedule").or_else(|| Some(inline(path, place, trigger::EVERY_MINUTE))),
+        false => fields.required_text("schedule"),
+    };
     let timezone = timezone(&mut fields, "timezone");
     let when = fields.required_expression("when");
     let holds_for = fields.elapsed("holds_for").map(Duration::Seconds);
     let skip_existing = fields.one_of("existing", &EXISTING).unwrap_or(false);
     let reentry = reentry(path, &mut fields);
+    if let (Some(on), Reentry::OnRematch { .. }) = (&on, &reentry) {
+        let help = "each event lets a subject in again with `reentry: { gap: 7d }`, say";
+        fields.error_with_help("KW0104", on.place, "`on` and `reentry: on_rematch` cannot stand together", help);
+    }
     let mail_priority = fields.int_within("mail_priority", 0, 100);
     let goal = fields.expression("goal");
     let goal_window = goal_window(&mut fields);
@@ -145,6 +155,7 @@ fn playbook(file: &SourceFile, root: &Node, forms: &[StepForm], problems: &mut V
         },
         stages,
         schedule: schedule.unwrap_or_else(|| stand_in("0 0 * * *")),
+        on,
         timezone,
         when: when.unwrap_or_else(|| stand_in("account.id != \"\"")),
         holds_for,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use chrono_tz::Tz;
 
 use super::WebState;
 use super::page::{Frame, Trouble, Web, account_href, below, href, moment};
@@ -168,9 +169,7 @@ fn summary(
         let zone = playbook.timezone.unwrap_or(web.zone);
         Schedule::parse(&playbook.schedule.text, zone).ok()?.next_after(now)
     });
-    let schedule = written
-        .as_ref()
-        .map(|playbook| format!("{} {}", playbook.schedule.text, playbook.timezone.unwrap_or(web.zone).name()));
+    let schedule = written.as_ref().map(|playbook| when_looked_at(playbook, web.zone));
     Summary {
         href: below("/playbooks", &published.id),
         stop: stopped.stop_of(&published.id).map(Stop::describe),
@@ -190,6 +189,16 @@ fn summary(
         active: 0,
         held: 0,
         runs: Vec::new(),
+    }
+}
+
+/// When a playbook is looked at, in words.
+fn when_looked_at(playbook: &Playbook, zone: Tz) -> String {
+    let schedule = format!("{} {}", playbook.schedule.text, playbook.timezone.unwrap_or(zone).name());
+    match &playbook.on {
+        None => schedule,
+        Some(on) if on.every_minute => format!("on {}", on.describe()),
+        Some(on) => format!("{schedule}, on {}", on.describe()),
     }
 }
 

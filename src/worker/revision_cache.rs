@@ -33,8 +33,7 @@ pub struct Loaded {
 impl Loaded {
     /// Builds the queries. An error names a cell that nothing answers.
     pub fn new(ready: ReadyPlaybook, relations: &Relations) -> Result<Loaded, UnknownCell> {
-        let kept = ready.when.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
-        let entry = FactQuery::keeping(ready.entry_layout.clone(), relations, kept)?;
+        let entry = FactQuery::keeping(ready.entry_layout.clone(), relations, &ready.necessary())?;
         let late_goal = match &ready.goal {
             None => None,
             Some(goal) => {

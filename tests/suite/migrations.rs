@@ -32,6 +32,7 @@ const SUMS: &str = "
     0016_account_owners.sql  b9a99da7c7472b53d99d173086efa335a25c72a83dc2f25af083cb936ab38bc9
     0017_documents.sql  ac8106069663dfb350ac049541ec072f81bcf7d2d80d7fb8c8f538cbd9655b12
     0018_standings.sql  885814589cb4b6f7e3ff06a842aca03702e44bfecab284ba7159f285631e9495
+    0021_event_triggers.sql  26dd4d757a6947ec325c0d8a3b2ae257a790e9b873ced626a02a6bc369c677b2
 ";
 
 #[test]
@@ -130,8 +131,8 @@ async fn another_program_keeps_its_migrations_in_the_same_database() {
     home.done(&["tasks"]);
     let pool = database.pool().await;
     assert_eq!(versions(&pool, "public._sqlx_migrations").await, [1, 5], "theirs is as it was");
-    let ours = i64::try_from(SUMS.trim().lines().count()).unwrap();
-    assert_eq!(versions(&pool, "keepwell._sqlx_migrations").await, (1..=ours).collect::<Vec<_>>());
+    let ours: Vec<i64> = SUMS.trim().lines().map(|line| line.trim()[..4].parse().unwrap()).collect();
+    assert_eq!(versions(&pool, "keepwell._sqlx_migrations").await, ours);
 }
 
 #[tokio::test]

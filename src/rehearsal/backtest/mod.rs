@@ -19,7 +19,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DurationRound, TimeDelta};
 
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
@@ -27,7 +27,6 @@ use crate::config::Config;
 use crate::diagnostic::Position;
 use crate::facts::{AccountPast, Cell, Column, Schema, Subject, SubjectId};
 use crate::playbook::case::{Case, Fixtures};
-use crate::rule::Predicate;
 use crate::rule::functions::fold::FoldError;
 use crate::rule::population::PopulationFigures;
 
@@ -85,6 +84,17 @@ pub enum NoReplay {
     TooManySlots,
 }
 
+/// The full hours of a time: what is looked at each minute in life is looked at each
+/// hour here, so that long periods can be played.
+fn hours_between(after_exclusive: Instant, until_inclusive: Instant) -> Vec<Instant> {
+    let hour = TimeDelta::hours(1);
+    let first = after_exclusive.duration_trunc(hour).unwrap_or(after_exclusive) + hour;
+    std::iter::successors(Some(first), |slot| Some(*slot + hour))
+        .take_while(|slot| *slot <= until_inclusive)
+        .take(MOST_SLOTS + 1)
+        .collect()
+}
+
 impl ReplayedPlaybook {
     /// Prepares a playbook for a period.
     ///
@@ -107,7 +117,10 @@ impl ReplayedPlaybook {
     ) -> Result<ReplayedPlaybook, NoReplay> {
         // The instant itself counts.
         let before = begin - TimeDelta::microseconds(1);
-        let slots = ready.schedule.slots_between(before, period.to, MOST_SLOTS + 1);
+        let slots = match &ready.on {
+            Some(on) if on.every_minute => hours_between(before, period.to),
+            _ => ready.schedule.slots_between(before, period.to, MOST_SLOTS + 1),
+        };
         if slots.len() > MOST_SLOTS {
             return Err(NoReplay::TooManySlots);
         }
@@ -127,7 +140,7 @@ impl ReplayedPlaybook {
             variants: BTreeMap::new(),
             expect: Vec::new(),
         };
-        let kept = ready.when.prefilter().map_or(Predicate::Always, |prefilter| prefilter.predicate.clone());
+        let kept = ready.necessary();
         let subject = Subject::from(ready.playbook.subject);
         let (necessary, by_columns) = (Necessary::new(&kept, subject), Necessary::new(&kept.without_calls(), subject));
         Ok(ReplayedPlaybook { ready, slots, necessary, by_columns, case })

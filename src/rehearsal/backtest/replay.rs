@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 use super::necessary::SubjectSlots;
 use super::{Period, ReplayedPlaybook};
+use crate::catalog::ReadyTrigger;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::enrollment::State;
@@ -40,6 +43,21 @@ pub(super) fn presence(past: &AccountPast, subject: &SubjectId, slots: &[Instant
     set
 }
 
+/// The slots at which an event of a subject became due.
+fn due_slots(on: &ReadyTrigger, past: &AccountPast, subject: &SubjectId, slots: &[Instant]) -> SlotSet {
+    let mut set = SlotSet::empty(slots.len());
+    let is_whose = |contact: Option<&str>| subject.contact.is_empty() || contact == Some(subject.contact.as_str());
+    let events = past.history.events.named(&on.event).iter().filter(|event| is_whose(event.contact.as_deref()));
+    for due in events.filter_map(|event| on.due_at(event.at)) {
+        let place = slots.partition_point(|slot| *slot < due);
+        // What was due before the first slot is no part of it.
+        if slots.first().is_some_and(|first| due > *first - TimeDelta::hours(1)) {
+            set.insert(place);
+        }
+    }
+    set
+}
+
 /// Plays one subject of an account.
 ///
 /// # Errors
@@ -54,7 +72,11 @@ pub(super) fn replay(
 ) -> Result<Replay, FoldError> {
     let slots = &playbook.slots;
     let subject_slots = SubjectSlots { history: &past.history, subject, schema, slots };
-    let chosen = playbook.necessary.holds(&subject_slots, presence(past, subject, slots))?;
+    let mut there = presence(past, subject, slots);
+    if let Some(on) = &playbook.ready.on {
+        there.intersect(&due_slots(on, past, subject, slots));
+    }
+    let chosen = playbook.necessary.holds(&subject_slots, there)?;
     if chosen.is_empty() {
         return Ok(Replay::default());
     }

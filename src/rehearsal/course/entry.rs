@@ -16,6 +16,7 @@ impl Course<'_> {
         // Whatever the condition says, an account that is on its way stays so.
         let inside = self.current().is_some();
         if inside && !self.playbook.follows_edges() {
+            self.look_at_events(now, false);
             return Ok(());
         }
         let facts = self.facts(&self.playbook.entry_layout, None, now)?;
@@ -39,6 +40,7 @@ impl Course<'_> {
             MatchChange::Rose(matched) => self.matched_since = Some(matched),
             MatchChange::Fell => self.matched_since = None,
         }
+        self.look_at_events(now, matches!(&admission, Admission::Skip(skip) if skip.may_end()));
         let undecided = match &admission {
             Admission::Skip(Skip::Undecided(undecided)) => Some(undecided.to_string()),
             _ => None,
@@ -52,6 +54,10 @@ impl Course<'_> {
                 self.enroll(*enrollment, now, &facts);
                 return Ok(());
             }
+            Admission::NotCandidate if self.playbook.on.as_ref().is_some_and(|on| !on.is_due(&facts)) => {
+                let after = self.playbook.playbook.on.as_ref().map(|on| on.describe()).unwrap_or_default();
+                format!("no event has called it yet (`on`: {after})")
+            }
             Admission::NotCandidate => {
                 format!("the condition was false ({})", self.playbook.when.describe_facts(&facts))
             }
@@ -62,6 +68,13 @@ impl Course<'_> {
             self.outside = Some(outside);
         }
         Ok(())
+    }
+
+    fn look_at_events(&mut self, slot: Instant, again: bool) {
+        if let Some(on) = &self.playbook.on {
+            let events: Vec<Instant> = self.trigger_events().collect();
+            self.event_slots.look(on, events.into_iter(), slot, again);
+        }
     }
 
     pub(super) fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &Facts) {

@@ -32,6 +32,7 @@ use crate::rule::functions::fold::{FoldError, fold_facts};
 mod answer;
 mod consequences;
 mod entry;
+mod event_slots;
 mod looks;
 mod mails;
 mod rechecks;
@@ -40,6 +41,7 @@ mod tasks;
 mod turns;
 
 use consequences::OpenTask;
+use event_slots::EventSlots;
 use mails::{Planned, Sent};
 use rechecks::Rechecks;
 pub(super) use slots::Slots;
@@ -59,6 +61,7 @@ pub(super) struct Course<'a> {
     calendar: Calendar,
     start: Instant,
     slots: Slots<'a>,
+    event_slots: EventSlots,
     rechecks: Rechecks,
     /// When something was done last.
     touched: Option<Instant>,
@@ -141,6 +144,7 @@ impl<'a> Course<'a> {
             rechecks: Rechecks::EveryQuarter,
             touched: None,
             slots,
+            event_slots: EventSlots::default(),
             world,
             population,
             played: Vec::new(),
@@ -207,6 +211,9 @@ impl<'a> Course<'a> {
                 self.failures.push(Failure { place: self.case.place, message });
                 return Ok(());
             }
+            if let (Slots::All(schedule), Some(on)) = (self.slots, &self.playbook.on) {
+                slot = self.event_slots.next((on, schedule), self.trigger_events(), self.start);
+            }
             let change = changes.peek().map(|change| self.instant_of(change));
             let recheck = self.next_recheck(now);
             let closing = recheck.filter(|_| !self.tasks.is_empty());
@@ -253,6 +260,14 @@ impl<'a> Course<'a> {
         );
         self.failures.push(Failure { place: self.case.place, message });
         Ok(())
+    }
+
+    /// When the subject had the events that may call the playbook.
+    pub(super) fn trigger_events(&self) -> impl Iterator<Item = Instant> + use<'_> {
+        let (event, contact) = (self.playbook.on.as_ref().map(|on| on.event.as_str()), self.world.enrolled());
+        let events = self.world.history.events.iter().filter(move |event_record| Some(&*event_record.name) == event);
+        let whose = self.world.subject.contact.is_empty();
+        events.filter(move |one| whose || one.contact == contact).map(|event| event.at)
     }
 
     fn instant_of(&self, change: &Change) -> Instant {

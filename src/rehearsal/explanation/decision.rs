@@ -5,11 +5,12 @@ use serde_json::Value as Json;
 use super::boundary::Boundary;
 use super::clauses::{ExplainedClause, Truth};
 use super::words::day_in_words;
-use super::{EntryVerdict, Halt, Sight};
+use super::{EntryVerdict, EventOver, Halt, Sight};
 use crate::clock::Instant;
 use crate::enrollment::hold::HoldCause;
 use crate::enrollment::{Admission, Enrollment, Guard, Skip, State};
 use crate::facts::Value;
+use crate::playbook::Duration;
 use crate::store::views::past::{RunAtSlot, SubjectEnrollment};
 
 /// What was decided.
@@ -72,6 +73,9 @@ pub(super) fn decide(sight: &Sight<'_>, admitted: Option<Admission>, clauses: &[
 
 /// One whom nothing keeps out but the run itself.
 fn would_enter(sight: &Sight<'_>, enrollment: &Enrollment) -> Decided {
+    if let (Some(over), None) = (sight.event_over, &sight.run) {
+        return event_over(sight, over);
+    }
     if let Some(decided) = by_run(sight) {
         return decided;
     }
@@ -88,6 +92,23 @@ fn would_enter(sight: &Sight<'_>, enrollment: &Enrollment) -> Decided {
         )),
         None => decided,
     }
+}
+
+/// One whose event does not count any more.
+fn event_over(sight: &Sight<'_>, over: EventOver) -> Decided {
+    let event = sight.playbook.on.as_ref().map_or("", |on| &on.event);
+    let reason = match over {
+        EventOver::LookedAt(slot) => format!(
+            "`on`: its event {event} was looked at on {}, and it did not enter then; each event is looked at once",
+            day_in_words(slot, sight.playbook.zone)
+        ),
+        EventOver::Past => format!(
+            "`on`: its event {event} was due before the playbook began to look for it, or came into the store more \
+             than a day late"
+        ),
+    };
+    Decided::new(EntryVerdict::Skipped, Guard::Event, reason)
+        .note("a run by hand looks at all who ever had the event: `keepwell run --once --at …`")
 }
 
 /// One who waits with a run.
@@ -166,6 +187,15 @@ fn not_a_candidate(sight: &Sight<'_>, clauses: &[ExplainedClause]) -> Decided {
     if let Some(left) = left {
         let reason = format!("the contact left on {}", day_in_words(left, sight.playbook.zone));
         return Decided::new(EntryVerdict::Skipped, Guard::NoSuchSubject, reason);
+    }
+    if let (Some(on), Some(facts)) = (&sight.playbook.on, &sight.facts)
+        && !on.is_due(facts)
+    {
+        let reason = match on.after.num_seconds() {
+            0 => format!("`on`: it has no event {}", on.event),
+            after => format!("`on`: it has no event {} that is {} ago or longer", on.event, Duration::Seconds(after)),
+        };
+        return Decided::new(EntryVerdict::Skipped, Guard::Event, reason);
     }
     let reason = match clauses.iter().find(|clause| clause.is_in_the_way()) {
         Some(clause) => of_clause(clause),

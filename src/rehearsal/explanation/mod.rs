@@ -66,6 +66,8 @@ pub struct Sight<'a> {
     pub enrollments: Vec<SubjectEnrollment>,
     /// The run of exactly that slot.
     pub run: Option<RunAtSlot>,
+    /// Why the event of the subject that `on` names does not call it any more.
+    pub event_over: Option<EventOver>,
     /// The scores of documents that the condition reads, as of the instant.
     pub scores: Vec<ScoreRow>,
     /// Why no run decides anything then.
@@ -84,6 +86,15 @@ pub struct RevisionInForce {
     pub published_at: Option<Instant>,
     /// What has to be said about it.
     pub note: Option<String>,
+}
+
+/// Why an event does not make its subject a candidate any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventOver {
+    /// The run of that slot has looked at it.
+    LookedAt(Instant),
+    /// It was due before the playbook began to look, or came into the store too late.
+    Past,
 }
 
 /// Why no run decides anything.
@@ -179,7 +190,7 @@ pub fn explain(sight: Sight<'_>) -> Explanation {
     notes.extend(decided.notes);
     Explanation {
         playbook: playbook.playbook.id.clone(),
-        next_slot: playbook.schedule.next_after(sight.at),
+        next_slot: playbook.schedule.next_after(sight.at).filter(|_| !is_each_minute(playbook)),
         constant: constants_read(&sight),
         scores: sight.scores,
         zone: playbook.zone,
@@ -195,6 +206,11 @@ pub fn explain(sight: Sight<'_>) -> Explanation {
         earlier,
         notes,
     }
+}
+
+/// Whether it is looked at all the time, so that its next slot says nothing.
+fn is_each_minute(playbook: &ReadyPlaybook) -> bool {
+    playbook.on.as_ref().is_some_and(|on| on.every_minute)
 }
 
 /// The facts that who enters depends on and that nobody recorded for then.

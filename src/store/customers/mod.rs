@@ -18,6 +18,7 @@
 //! - [`data_subject`]: which rows and words are about one person;
 //! - [`erasure`]: deleting these.
 
+pub mod arrivals;
 mod called_functions;
 pub mod data_subject;
 pub mod erasure;

@@ -8,10 +8,12 @@
 //! - [`tally`]: what a run counts;
 //! - [`breaker`]: what the breaker asks before a run acts;
 //! - [`daily_quota`]: the room that `max_per_day` leaves;
+//! - [`event_looks`]: what playbooks with `on:` have looked at;
 //! - [`releases`]: a person's answer to a held run, and releasing it.
 
 pub mod breaker;
 pub mod daily_quota;
+pub mod event_looks;
 pub(in crate::store) mod name_lock;
 pub mod playbooks;
 pub mod publications;

@@ -12,6 +12,9 @@ use crate::message::channel::Channel;
 use crate::store::Store;
 use crate::store::messages::transitions::WAITING;
 
+const COLUMNS: &str = "id, kind, revision, file, present, slots_after, problems, pinned, on_event, events_since, \
+    events_after";
+
 /// The current publication of a playbook.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub struct Published {
@@ -28,6 +31,12 @@ pub struct Published {
     pub problems: serde_json::Value,
     /// The file's revision that a rollback left out, until the file changes.
     pub pinned: Option<String>,
+    /// The event that the next two are about.
+    pub on_event: Option<String>,
+    /// Events that were due by then are its past.
+    pub events_since: Option<Instant>,
+    /// Up to when its events were looked at.
+    pub events_after: Option<Instant>,
 }
 
 /// A revision's own text.
@@ -156,9 +165,7 @@ async fn carry_over(tx: &mut PgConnection, playbooks: &[Publication<'_>], now: I
 }
 
 async fn all(tx: &mut PgConnection) -> sqlx::Result<Vec<Published>> {
-    sqlx::query_as("select id, kind, revision, file, present, slots_after, problems, pinned from keepwell.playbooks")
-        .fetch_all(tx)
-        .await
+    sqlx::query_as(AssertSqlSafe(format!("select {COLUMNS} from keepwell.playbooks"))).fetch_all(tx).await
 }
 
 impl Store {
@@ -230,11 +237,10 @@ impl Store {
             .execute(&mut *tx)
             .await?;
             if resumes {
-                sqlx::query("update keepwell.playbooks set slots_after = $2 where id = $1 and slots_after < $2")
-                    .bind(playbook.id)
-                    .bind(now)
-                    .execute(&mut *tx)
-                    .await?;
+                let resume = "update keepwell.playbooks set slots_after = greatest(slots_after, $2),
+                        events_since = case when on_event is not null then $2 end,
+                        events_after = case when on_event is not null then $2 end where id = $1";
+                sqlx::query(resume).bind(playbook.id).bind(now).execute(&mut *tx).await?;
             }
         }
         for known in before.iter().filter(|known| !ids.contains(&*known.id)) {
@@ -282,10 +288,9 @@ impl Store {
 
     /// Every playbook ever published, by id.
     pub async fn published(&self) -> sqlx::Result<Vec<Published>> {
-        sqlx::query_as(
-            "select id, kind, revision, file, present, slots_after, problems, pinned from keepwell.playbooks
-             where kind = 'playbook' order by id",
-        )
+        sqlx::query_as(AssertSqlSafe(format!(
+            "select {COLUMNS} from keepwell.playbooks where kind = 'playbook' order by id"
+        )))
         .fetch_all(self.pool())
         .await
     }
@@ -300,10 +305,9 @@ impl Store {
 
     /// Every document beside playbooks that was ever published, by id.
     pub async fn published_documents(&self) -> sqlx::Result<Vec<Published>> {
-        sqlx::query_as(
-            "select id, kind, revision, file, present, slots_after, problems, pinned from keepwell.playbooks
-             where kind <> 'playbook' order by id",
-        )
+        sqlx::query_as(AssertSqlSafe(format!(
+            "select {COLUMNS} from keepwell.playbooks where kind <> 'playbook' order by id"
+        )))
         .fetch_all(self.pool())
         .await
     }

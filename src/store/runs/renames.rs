@@ -59,7 +59,7 @@ impl NameConflict {
 /// What is only written for another playbook: its tables, with the old name and
 /// the new one bound in this order. Rows of which both have one stay the new
 /// one's.
-const MOVES: [&str; 15] = [
+const MOVES: [&str; 16] = [
     "insert into keepwell.revisions (playbook, revision, file, text, scripts, published_at)
      select $2::text, revision, file, text, scripts, published_at from keepwell.revisions where playbook = $1::text
      on conflict (playbook, revision) do nothing",
@@ -68,6 +68,9 @@ const MOVES: [&str; 15] = [
          select from keepwell.edges n
          where n.account_id = e.account_id and n.contact_id = e.contact_id and n.playbook = $2::text)",
     "delete from keepwell.edges where playbook = $1::text and $2::text is not null",
+    "insert into keepwell.event_looks (account_id, contact_id, playbook, at, slot, again)
+     select account_id, contact_id, $2::text, at, slot, again from keepwell.event_looks where playbook = $1::text
+     on conflict (account_id, playbook, contact_id, at) do nothing",
     "update keepwell.tasks set playbook = $2::text where playbook = $1::text",
     "update keepwell.labels set playbook = $2::text where playbook = $1::text",
     "update keepwell.referrals set playbook = case when playbook = $1::text then $2::text else playbook end,
@@ -146,7 +149,7 @@ pub(super) async fn rename(tx: &mut PgConnection, name: &NewName<'_>, now: Insta
     for sql in MOVES {
         sqlx::query(sql).bind(was).bind(id).execute(&mut *tx).await?;
     }
-    for table in ["keepwell.mail_guard", "keepwell.address_guard", "keepwell.trips"] {
+    for table in ["keepwell.event_looks", "keepwell.mail_guard", "keepwell.address_guard", "keepwell.trips"] {
         let sql = format!("delete from {table} where playbook = $1");
         sqlx::query(sqlx::AssertSqlSafe(sql)).bind(was).execute(&mut *tx).await?;
     }

@@ -35,6 +35,8 @@ pub struct Run {
     pub ramp_batch: i32,
     /// When the next of them was due; `None` before the first.
     pub ramp_at: Option<Instant>,
+    /// Of a run that events have called: they became due after this.
+    pub events_from: Option<Instant>,
 }
 
 /// Why there is a run.
@@ -79,18 +81,44 @@ impl Store {
         kind: RunKind,
         now: Instant,
     ) -> sqlx::Result<Option<Run>> {
+        self.open(playbook, revision, slot, kind, None, now).await
+    }
+
+    /// The same of a slot at which events that became due after `from` call the
+    /// playbook; `None` also while another run of it is under way, or waits for a
+    /// person: then these events wait with it.
+    pub async fn open_event_run(
+        &self,
+        playbook: PlaybookId<'_>,
+        revision: RevisionId<'_>,
+        slot: Instant,
+        from: Instant,
+        now: Instant,
+    ) -> sqlx::Result<Option<Run>> {
+        self.open(playbook, revision, slot, RunKind::Scheduled, Some(from), now).await
+    }
+
+    async fn open(
+        &self,
+        playbook: PlaybookId<'_>,
+        revision: RevisionId<'_>,
+        slot: Instant,
+        kind: RunKind,
+        events_from: Option<Instant>,
+        now: Instant,
+    ) -> sqlx::Result<Option<Run>> {
         let token = random::token();
         let lease = self.lease_clock().await? + LEASE;
         let mut tx = self.pool().begin().await?;
-        if !holds_name(&mut tx, playbook.0).await? {
+        if !holds_name(&mut tx, playbook.0).await? || (events_from.is_some() && is_busy(&mut tx, playbook.0).await?) {
             tx.rollback().await?;
             return Ok(None);
         }
         let opened: Option<Run> = sqlx::query_as(
-            "insert into keepwell.runs (playbook, slot, kind, revision, state, started_at, token, lease_until)
-             values ($1, $2, $3, $4, 'running', $5, $6, $7)
+            "insert into keepwell.runs (playbook, slot, kind, revision, state, started_at, token, lease_until, events_from)
+             values ($1, $2, $3, $4, 'running', $5, $6, $7, $8)
              on conflict (playbook, slot) do nothing
-             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch, ramp_at",
+             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch, ramp_at, events_from",
         )
         .bind(playbook.0)
         .bind(slot)
@@ -99,6 +127,7 @@ impl Store {
         .bind(now)
         .bind(token)
         .bind(lease)
+        .bind(events_from)
         .fetch_optional(&mut *tx)
         .await?;
         if opened.is_some() {
@@ -254,6 +283,23 @@ impl Store {
     }
 }
 
+/// Whether a run of a playbook is under way, or waits for a person. Whoever asks is
+/// alone with it until the transaction ends.
+async fn is_busy(tx: &mut PgConnection, playbook: &str) -> sqlx::Result<bool> {
+    sqlx::query("select 1 from keepwell.playbooks where id = $1 for no key update")
+        .bind(playbook)
+        .execute(&mut *tx)
+        .await?;
+    // A statement of its own sees what was opened while this one waited.
+    sqlx::query_scalar(
+        "select exists (select from keepwell.runs where playbook = $1
+             and (state = 'running' or state = 'held' and approved_at is null))",
+    )
+    .bind(playbook)
+    .fetch_one(tx)
+    .await
+}
+
 /// An update of a run as long as it is its holder's; further parameters begin
 /// with `$4`.
 pub(in crate::store) fn of_holder(run: &Run, set: &str) -> Query<'static, Postgres, PgArguments> {
@@ -275,7 +321,7 @@ pub(in crate::store) fn claim(
          from (select playbook as of_playbook, slot as of_slot from keepwell.runs
                where {which} and playbook <> all($4) for update skip locked) free
          where r.playbook = of_playbook and r.slot = of_slot
-         returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch, ramp_at"
+         returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch, ramp_at, events_from"
     );
     // Safe: our own words; values are bound.
     sqlx::query_as(AssertSqlSafe(sql))

@@ -102,6 +102,10 @@ pub(crate) async fn under_way(
             continue;
         }
         let Ok(loaded) = shared.loaded(&playbook.id, &playbook.revision).await? else { continue };
+        if loaded.ready.on.as_ref().is_some_and(|on| on.every_minute) {
+            // Nobody comes in most minutes.
+            continue;
+        }
         let since = playbook.slots_after.max(now - PATIENCE);
         if let Some(slot) = loaded.ready.schedule.latest_between(since, now) {
             slots.push((playbook.id.clone(), slot));

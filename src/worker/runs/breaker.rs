@@ -107,7 +107,7 @@ async fn before_run(
 /// What the condition reads and the customer store was never seen to hold, and
 /// does not hold now.
 async fn unseen(store: &Store, loaded: &Loaded) -> anyhow::Result<Vec<MissingName>> {
-    let mut names: Vec<(NameKind, String)> = loaded.ready.when.store_names().into_iter().collect();
+    let mut names: Vec<(NameKind, String)> = loaded.ready.store_names().into_iter().collect();
     if names.iter().any(|(kind, _)| *kind == NameKind::Score) {
         // What documents make is no name of the store.
         let documents = store.published_documents().await?;

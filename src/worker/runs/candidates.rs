@@ -35,7 +35,7 @@ pub struct Candidates<'a> {
     /// Those of its share, which a walk of its own passes by if the others have
     /// gone on without it.
     seen: SeenSubjects,
-    /// True at the latest verdict, and not seen in the walk so far.
+    /// True at the latest verdict, and not seen in the walk so far; or those that are named.
     open: HashSet<SubjectId>,
 }
 
@@ -66,6 +66,18 @@ impl<'a> Candidates<'a> {
             candidates.walk_alone().await?;
         }
         Ok(candidates)
+    }
+
+    /// Subjects that are known by name, each once; no walk is needed.
+    pub(crate) fn named(
+        shared: &'a Arc<Shared>,
+        loaded: &'a Loaded,
+        slot: Instant,
+        subjects: HashSet<SubjectId>,
+    ) -> Candidates<'a> {
+        let seen = SeenSubjects::default();
+        let (further, walk, permit) = (Vec::new(), None, None);
+        Candidates { shared, loaded, slot, further, first_run: false, walk, permit, seen, open: subjects }
     }
 
     /// The same with what stands under further names, whose history a publication

@@ -3,12 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{breaker, candidates};
+use super::{breaker, candidates, event_watch};
+use crate::catalog::ReadyTrigger;
 use crate::clock::Instant;
 use crate::enrollment::{Guard, History, State};
-use crate::facts::{Subject, SubjectId};
+use crate::facts::{Facts, Subject, SubjectId, Value};
 use crate::playbook::Mode;
-use crate::rehearsal::explanation::{EntryVerdict, Explanation, Halt, Limit, RevisionInForce, Sight, explain, restore};
+use crate::rehearsal::explanation::{
+    EntryVerdict, EventOver, Explanation, Halt, Limit, RevisionInForce, Sight, explain, restore,
+};
 use crate::rule::Rule;
 use crate::store::customers::facts::{self, SubjectWindow};
 use crate::store::documents::scores::ScoreRow;
@@ -92,6 +95,10 @@ pub async fn explain_subject(
     let stops = if at < now { store.stops_at(id, &subject.account, at).await? } else { store.stopped().await?.stops };
     history.stopped = stops.iter().any(|stop| stop.target == StopTarget::Account(subject.account.clone()));
     let run = store.run_at_slot(id, at).await?;
+    let event_over = match (&ready.on, &found) {
+        (Some(on), Some(facts)) => event_over(shared, id, on, facts).await?,
+        _ => None,
+    };
     let sight = Sight {
         playbook: ready,
         revision: in_force.revision.clone(),
@@ -104,6 +111,7 @@ pub async fn explain_subject(
         forgotten_edge,
         enrollments,
         run,
+        event_over,
         scores: scores_read(shared, &ready.when, subject, at).await?,
         limit: None,
         calendar: &shared.calendar,
@@ -115,6 +123,19 @@ pub async fn explain_subject(
     }
     let limit = breaker::limit(shared, loaded, at, None).await?;
     Ok(explain(Sight { limit: Some(Limit { hold: limit.hold, room_today: limit.room_today }), ..sight }))
+}
+
+/// Why the latest event of a subject that is due does not call it any more.
+async fn event_over(shared: &Shared, id: &str, on: &ReadyTrigger, facts: &Facts) -> anyhow::Result<Option<EventOver>> {
+    let (store, subject, at) = (&shared.store, facts.subject(), facts.as_of);
+    let Some(Value::Time(event)) = facts.get(&on.cell) else { return Ok(None) };
+    if let Some(slot) = store.event_look(id, &subject, *event).await?.filter(|slot| *slot < at) {
+        return Ok(Some(EventOver::LookedAt(slot)));
+    }
+    let published = store.published().await?.into_iter().find(|known| known.id == id);
+    let since = published.and_then(|known| Some(known.events_since?.max(known.events_after? - event_watch::LATE)));
+    let is_past = on.due_at(*event).zip(since).is_some_and(|(due, since)| due <= since);
+    Ok(is_past.then_some(EventOver::Past))
 }
 
 /// The scores of documents that a condition reads of a subject, as of an instant.

@@ -9,6 +9,7 @@ mod case_verdicts;
 pub(crate) mod decide;
 pub mod diff;
 pub(crate) mod evaluation_budget;
+pub(crate) mod event_watch;
 pub mod explain;
 pub mod first_mails;
 mod keep_runs;

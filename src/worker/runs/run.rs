@@ -10,6 +10,7 @@ use super::audience_diff;
 use super::breaker::{self, RunLimit};
 use super::decide::{BATCH, decide};
 use super::evaluation_budget::{BudgetSpent, EvaluationBudget};
+use super::event_watch;
 use super::keep_runs::keep_runs;
 use super::releaser;
 use super::scan_share::Share;
@@ -18,6 +19,7 @@ use crate::enrollment::hold::HoldAnswer;
 use crate::enrollment::{Admission, Decision, Enrollment, MatchChange, Skip, State};
 use crate::facts::{Subject, SubjectId};
 use crate::postgres::describe_error;
+use crate::store::customers::arrivals::Arrival;
 use crate::store::enrollments::matched_since::SubjectChange;
 use crate::store::lease::Lost;
 use crate::store::messages::insert::NoticeText;
@@ -147,6 +149,8 @@ async fn attempt(
         waiting: 0,
         canary_room: None,
         looks: turn(),
+        arrivals: event_watch::arrivals_of(shared, &loaded.ready, run).await?,
+        decided: HashSet::new(),
         tally: Tally::default(),
     };
     let decided = deciding.carry_out(share, now).await;
@@ -183,6 +187,10 @@ struct Deciding<'a> {
     canary_room: Option<usize>,
     /// For the first looks of those who enter; the others only enter.
     looks: Arc<EvaluationBudget>,
+    /// The events that have called it; `None` where none has.
+    arrivals: Option<Vec<Arrival>>,
+    /// Whom these events need not make a candidate again.
+    decided: HashSet<SubjectId>,
     tally: Tally,
 }
 
@@ -191,8 +199,16 @@ impl Deciding<'_> {
     async fn carry_out(&mut self, share: Option<Share>, now: Instant) -> anyhow::Result<()> {
         let (shared, loaded, run) = (self.shared, self.loaded, self.run);
         let store = &shared.store;
-        let open = Candidates::open_on(shared, loaded, run.slot, share);
-        let mut candidates = keep_runs(shared, std::slice::from_ref(run), open).await?;
+        let mut candidates = match &self.arrivals {
+            Some(arrivals) => {
+                let subjects = arrivals.iter().map(|arrival| arrival.subject.clone()).collect();
+                Candidates::named(shared, loaded, run.slot, subjects)
+            }
+            None => {
+                let open = Candidates::open_on(shared, loaded, run.slot, share);
+                keep_runs(shared, std::slice::from_ref(run), open).await?
+            }
+        };
         let decided = self.decide_all(&mut candidates, now).await;
         let closed = candidates.close().await;
         decided.and(closed)?;
@@ -229,9 +245,13 @@ impl Deciding<'_> {
 
     /// Counts a subject, and buffers it where it enters.
     fn count(&mut self, subject: &SubjectId, admission: Admission) {
+        if self.arrivals.is_some() && !matches!(&admission, Admission::Skip(skip) if skip.may_end()) {
+            self.decided.insert(subject.clone());
+        }
         match admission {
             Admission::NotCandidate => return,
             Admission::Enroll(_) if self.limit.room_today.is_some_and(|room| self.admitted >= room) => {
+                self.decided.remove(subject);
                 self.tally.skip(Skip::DAY_CAP);
             }
             Admission::Enroll(enrollment) => {
@@ -325,6 +345,7 @@ impl Deciding<'_> {
         self.finish_writing().await?;
         let (store, run) = (&self.shared.store, self.run);
         if self.held {
+            self.keep_looks().await?;
             self.tally.skipped.insert("held".to_owned(), self.waiting);
             self.tally.entered = store.count_enrolled(&run.playbook, run.slot).await?;
             if self.tally.entered.all > 0 {
@@ -337,7 +358,11 @@ impl Deciding<'_> {
                 // It was decided by a predecessor, with what held then.
                 HoldAnswer::Go => format!("{waiting} would enter, and were held by a daemon that went away"),
             };
-            let reason = match audience_diff::describe(self.shared, run).await? {
+            let difference = match self.arrivals {
+                Some(_) => None,
+                None => audience_diff::describe(self.shared, run).await?,
+            };
+            let reason = match difference {
                 Some(difference) => format!("{reason}. {difference}"),
                 None => reason,
             };
@@ -354,6 +379,7 @@ impl Deciding<'_> {
             self.commit_decided(now).await?;
         }
         self.finish_writing().await?;
+        self.keep_looks().await?;
         self.tally.entered = store.count_enrolled(&run.playbook, run.slot).await?;
         self.tell_undecided(now).await?;
         store.end_run(run, "done", None, &self.tally, None, now).await??;
@@ -364,10 +390,22 @@ impl Deciding<'_> {
         Ok(())
     }
 
+    /// Keeps which events were looked at. Only now: whoever takes the run over finds the
+    /// same.
+    async fn keep_looks(&self) -> anyhow::Result<()> {
+        if let Some(arrivals) = &self.arrivals {
+            let again = |subject: &SubjectId| !self.decided.contains(subject);
+            self.shared.store.record_event_looks(self.run, arrivals, again).await?;
+        }
+        Ok(())
+    }
+
     /// Ends the run as failed because its rules take too long. Who has entered
     /// goes on; nobody else does, and who was held no longer waits.
     async fn break_off(&mut self, why: &str, now: Instant) -> anyhow::Result<()> {
         let (store, run) = (&self.shared.store, self.run);
+        self.decided.clear();
+        self.keep_looks().await?;
         self.tally.entered = store.count_enrolled(&run.playbook, run.slot).await?;
         let (playbook, entered) = (&run.playbook, self.tally.entered.all);
         tracing::error!(playbook = %playbook, slot = %run.slot, entered, "the run was broken off: {why}");
@@ -418,7 +456,8 @@ impl Deciding<'_> {
         let done: HashSet<uuid::Uuid> = store.enrolled_ids(&run.playbook, run.slot).await?.into_iter().collect();
         self.buffer.retain(|enrollment| !done.contains(&enrollment.id));
         let fit = store.keep_room(run, &day, self.buffer.len()).await??;
-        for _ in fit..self.buffer.len() {
+        for enrollment in &self.buffer[fit.min(self.buffer.len())..] {
+            self.decided.remove(&enrollment.subject());
             self.tally.skip(Skip::DAY_CAP);
         }
         self.buffer.truncate(fit);
@@ -445,11 +484,15 @@ impl Deciding<'_> {
 
 /// What the playbook's owners read of a run that waits for them.
 fn held_notice(run: &Run, id: &str, reason: &str) -> String {
+    let next = match run.events_from {
+        None => "The next run of the playbook replaces this one.",
+        Some(_) => "Until then the playbook looks at nobody else: whose event comes meanwhile waits, too.",
+    };
     format!(
         "The playbook {} is held: {reason}.\n\n\
          To let it go on: keepwell approve {id}\n\n\
          To drop it: keepwell discard {id}\n\n\
-         The next run of the playbook replaces this one.",
+         {next}",
         run.playbook
     )
 }

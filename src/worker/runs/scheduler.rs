@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::event_watch::{self, Watching};
 use super::run_capacity::PlaybookClaim;
 use super::shared_scan::{self, OpenedRun};
 use crate::clock::{Deadline, Instant};
@@ -32,23 +33,32 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let stopped = shared.store.stopped().await?;
     // Before the playbooks, which see what is found.
     let documents = documents::settle(shared, &stopped, now).await?;
-    let (mut handled, mut slots) = (documents.handled, BTreeMap::<Instant, Vec<Published>>::new());
+    let (mut handled, mut slots) = (documents.handled, BTreeMap::<Instant, Vec<DueRun>>::new());
+    let mut watching = Vec::new();
     let fresh = Deadline::after(FRESH);
     for playbook in shared.store.published().await? {
         if !playbook.present || shared.runs.is_claimed(&playbook.id) {
             continue;
         }
         match due(shared, &playbook, now, stopped.covers(&playbook.id)).await {
-            Ok((done, slot)) => {
+            Ok((done, due)) => {
                 handled += done;
-                let slot = slot.filter(|slot| !documents.hold(*slot, now));
-                slot.into_iter().for_each(|slot| slots.entry(slot).or_default().push(playbook.clone()));
+                match due {
+                    Due::Slot(slot) if !documents.hold(slot, now) => {
+                        slots.entry(slot).or_default().push(DueRun { published: playbook, events_from: None });
+                    }
+                    Due::Watch(one) if !documents.hold(one.slot, now) => watching.push(*one),
+                    Due::Slot(_) | Due::Watch(_) | Due::Nothing => {}
+                }
             }
             // One playbook's trouble is not another's.
             Err(error) => {
                 tracing::error!(playbook = %playbook.id, "scheduling failed: {}", describe_error(error.as_ref()))
             }
         }
+    }
+    for Watching { published, slot, from, .. } in event_watch::called(shared, watching).await? {
+        slots.entry(slot).or_default().push(DueRun { published, events_from: Some(from) });
     }
     for (slot, playbooks) in slots {
         if fresh.has_passed() {
@@ -63,22 +73,41 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     Ok(handled)
 }
 
+/// A playbook that is due.
+struct DueRun {
+    published: Published,
+    /// The run is about the events that became due after this.
+    events_from: Option<Instant>,
+}
+
+/// What a playbook is due for.
+enum Due {
+    Nothing,
+    Slot(Instant),
+    Watch(Box<Watching>),
+}
+
 /// Carries out the runs of one slot, and moves their playbooks beyond it.
-async fn run_slot(shared: &Arc<Shared>, playbooks: &[Published], slot: Instant, now: Instant) -> anyhow::Result<usize> {
+async fn run_slot(shared: &Arc<Shared>, playbooks: &[DueRun], slot: Instant, now: Instant) -> anyhow::Result<usize> {
     let store = &shared.store;
     // Of those of which somebody else here has begun a run, they take care.
-    let claimed: Vec<(&Published, PlaybookClaim)> =
-        playbooks.iter().filter_map(|playbook| Some((playbook, shared.runs.claim(&playbook.id)?))).collect();
-    let playbooks: Vec<&Published> = claimed.iter().map(|(playbook, _)| *playbook).collect();
-    if playbooks.is_empty() {
+    let claimed: Vec<(&DueRun, PlaybookClaim)> =
+        playbooks.iter().filter_map(|due| Some((due, shared.runs.claim(&due.published.id)?))).collect();
+    if claimed.is_empty() {
         return Ok(0);
     }
     advancer::until(shared, slot).await?;
-    let mut opened = Vec::new();
-    for (playbook, claim) in claimed {
-        let run = store
-            .open_run(PlaybookId(&playbook.id), RevisionId(&playbook.revision), slot, RunKind::Scheduled, now)
-            .await?;
+    let (mut opened, mut playbooks) = (Vec::new(), Vec::new());
+    for (DueRun { published: playbook, events_from }, claim) in claimed {
+        let (id, revision) = (PlaybookId(&playbook.id), RevisionId(&playbook.revision));
+        let run = match events_from {
+            None => store.open_run(id, revision, slot, RunKind::Scheduled, now).await?,
+            Some(from) => store.open_event_run(id, revision, slot, *from, now).await?,
+        };
+        // Whoever has the run of an event keeps what it has looked at.
+        if events_from.is_none() || run.is_some() {
+            playbooks.push(playbook);
+        }
         opened.extend(run.map(|run| OpenedRun { run, claim: Some(claim) }));
     }
     let (mut handled, mut failed) = (0, Vec::new());
@@ -99,30 +128,47 @@ async fn run_slot(shared: &Arc<Shared>, playbooks: &[Published], slot: Instant, 
     Ok(handled)
 }
 
-/// Records the slots that will not run; gives their number, and the slot that
-/// is to run.
-async fn due(
-    shared: &Arc<Shared>,
-    playbook: &Published,
-    now: Instant,
-    stopped: bool,
-) -> anyhow::Result<(usize, Option<Instant>)> {
+/// Records the slots that will not run; gives their number, and what is to be done.
+async fn due(shared: &Arc<Shared>, playbook: &Published, now: Instant, stopped: bool) -> anyhow::Result<(usize, Due)> {
     let loaded = match shared.loaded(&playbook.id, &playbook.revision).await? {
         Ok(loaded) => loaded,
         Err(why) => {
             tracing::error!(playbook = %playbook.id, revision = %playbook.revision, "cannot be used: {why}");
-            return Ok((0, None));
+            return Ok((0, Due::Nothing));
         }
     };
-    let schedule = &loaded.ready.schedule;
-    let Some(latest) = schedule.latest_between(playbook.slots_after, now) else {
-        return Ok((0, None));
+    let (store, schedule) = (&shared.store, &loaded.ready.schedule);
+    let paused = loaded.ready.playbook.mode == Mode::Paused;
+    let on = loaded.ready.on.as_ref();
+    let watched = match on {
+        Some(on) => match event_watch::watched(shared, playbook, on).await? {
+            Some(watched) => Some((on, watched)),
+            None => return Ok((0, Due::Nothing)),
+        },
+        None => None,
     };
-    let store = &shared.store;
+    let due_at = |slot| match watched {
+        None => Due::Slot(slot),
+        Some((on, watched)) => Due::Watch(Box::new(event_watch::watch(playbook, (&loaded.ready, on), watched, slot))),
+    };
+    if on.is_some_and(|on| on.every_minute) {
+        // No minute is missed: each look begins where the one before has ended.
+        let slot = event_watch::minute(now);
+        if slot <= playbook.slots_after {
+            return Ok((0, Due::Nothing));
+        }
+        if stopped || paused {
+            store.forget_watch(&playbook.id, slot).await?;
+            return Ok((0, Due::Nothing));
+        }
+        return Ok((0, due_at(slot)));
+    }
+    let Some(latest) = schedule.latest_between(playbook.slots_after, now) else {
+        return Ok((0, Due::Nothing));
+    };
     let mut missed = schedule.slots_between(playbook.slots_after, latest, MOST_MISSED);
     missed.retain(|slot| *slot < latest);
     let too_late = now - latest > shared.config.catch_up;
-    let paused = loaded.ready.playbook.mode == Mode::Paused;
     let reason = match (stopped, paused) {
         (true, _) => "stopped",
         (_, true) => "paused",
@@ -146,8 +192,12 @@ async fn due(
     }
     if skipped {
         store.settle_slots(&playbook.id, latest).await?;
+        if on.is_some() && (stopped || paused) {
+            store.forget_watch(&playbook.id, latest).await?;
+        }
+        return Ok((missed.len(), Due::Nothing));
     }
-    Ok((missed.len(), (!skipped).then_some(latest)))
+    Ok((missed.len(), due_at(latest)))
 }
 
 /// One evaluation of every document and then one manual run of every playbook at an

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::Instant;
 use crate::message::duplicate;
+use crate::worker::runs::event_watch::LATE;
 use crate::worker::shared::Shared;
 
 /// Frees expired claims that had not reached the marker, and says of the
@@ -26,6 +27,7 @@ async fn forget(shared: &Shared, now: Instant) -> anyhow::Result<u64> {
     let before = |kept: Option<chrono::Duration>| kept.and_then(|kept| now.checked_sub_signed(kept));
     // A day longer than it is needed: clocks differ.
     let mut forgotten = shared.store.forget_said(now - duplicate::WINDOW * 2).await?;
+    forgotten += shared.store.forget_event_looks(now - LATE * 2).await?;
     if let Some(before) = before(retention.bodies) {
         forgotten += shared.store.forget_bodies(before).await?;
     }

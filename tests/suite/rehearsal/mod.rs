@@ -8,6 +8,7 @@ use keepwell::playbook::source::{ScriptFile, SourceFile, SourceSet};
 use keepwell::rehearsal::{CaseReport, check_cases, play_all};
 
 mod attention;
+mod calling;
 mod consent;
 mod covering;
 mod earlier;

@@ -18,6 +18,7 @@ mod golden;
 
 const EVERYTHING: &str = include_str!("everything.yaml");
 const CONTACTS: &str = include_str!("contacts.yaml");
+const EVENTS: &str = include_str!("events.yaml");
 
 /// A schema that was compiled.
 struct Validator {
@@ -138,7 +139,7 @@ fn written_keys(document: &Json, found: &mut BTreeSet<String>) {
 fn the_files_of_this_test_have_every_key() {
     let (mut listed, mut written) = (BTreeSet::new(), BTreeSet::new());
     listed_keys(&of_playbook(&nothing_known()), &mut listed);
-    for text in [EVERYTHING, CONTACTS] {
+    for text in [EVERYTHING, CONTACTS, EVENTS] {
         written_keys(&yaml_to_json(text).unwrap(), &mut written);
     }
     let missing: Vec<&String> = listed.difference(&written).collect();

@@ -5,6 +5,7 @@ mod agreeing;
 mod asking;
 mod bouncing;
 mod budget;
+mod calling;
 mod canary;
 mod contacts;
 mod covering;

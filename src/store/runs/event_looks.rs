@@ -1,0 +1,125 @@
+//! What playbooks with `on:` have looked at, and up to when.
+
+use crate::clock::Instant;
+use crate::facts::SubjectId;
+use crate::store::Store;
+use crate::store::customers::arrivals::Arrival;
+use crate::store::runs::Run;
+
+impl Store {
+    /// The playbooks of which a run is under way, or waits for a person.
+    pub async fn busy_playbooks(&self) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar(
+            "select distinct playbook from keepwell.runs
+             where state = 'running' or state = 'held' and approved_at is null",
+        )
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Begins to watch for an event: what was due before is the playbook's past. One
+    /// that is watched already goes on.
+    pub async fn begin_watch(&self, playbook: &str, event: &str) -> sqlx::Result<()> {
+        sqlx::query(
+            "update keepwell.playbooks set on_event = $2, events_since = published_at, events_after = published_at
+             where id = $1 and on_event is distinct from $2",
+        )
+        .bind(playbook)
+        .bind(event)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Nobody came: the events of these playbooks have been looked at up to an instant.
+    pub async fn settle_watches(&self, playbooks: &[String], until: Instant) -> sqlx::Result<()> {
+        if playbooks.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "update keepwell.playbooks set slots_after = greatest(slots_after, $2), events_after = greatest(events_after, $2)
+             where id = any($1) and (slots_after < $2 or events_after < $2)",
+        )
+        .bind(playbooks)
+        .bind(until)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// What was due while a playbook was stopped or paused is not looked at later.
+    pub async fn forget_watch(&self, playbook: &str, until: Instant) -> sqlx::Result<()> {
+        sqlx::query(
+            "update keepwell.playbooks set slots_after = greatest(slots_after, $2), events_since = $2,
+                 events_after = greatest(events_after, $2)
+             where id = $1 and events_since < $2",
+        )
+        .bind(playbook)
+        .bind(until)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Keeps what a run has looked at; `again` says of whom what kept them out may end.
+    pub async fn record_event_looks(
+        &self,
+        run: &Run,
+        arrivals: &[Arrival],
+        again: impl Fn(&SubjectId) -> bool,
+    ) -> sqlx::Result<()> {
+        let mut tx = self.pool().begin().await?;
+        sqlx::query(
+            "insert into keepwell.event_looks as k (account_id, contact_id, playbook, at, slot, again)
+             select w.account_id, w.contact_id, $1, w.at, $2, w.again
+             from unnest($3::text[], $4::text[], $5::timestamptz[], $6::bool[]) as w (account_id, contact_id, at, again)
+             on conflict (account_id, playbook, contact_id, at) do update
+             set slot = excluded.slot, again = excluded.again",
+        )
+        .bind(&run.playbook)
+        .bind(run.slot)
+        .bind(arrivals.iter().map(|arrival| arrival.subject.account.clone()).collect::<Vec<_>>())
+        .bind(arrivals.iter().map(|arrival| arrival.subject.contact.clone()).collect::<Vec<_>>())
+        .bind(arrivals.iter().map(|arrival| arrival.at).collect::<Vec<_>>())
+        .bind(arrivals.iter().map(|arrival| again(&arrival.subject)).collect::<Vec<_>>())
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "update keepwell.playbooks set slots_after = greatest(slots_after, $2), events_after = greatest(events_after, $2)
+             where id = $1",
+        )
+        .bind(&run.playbook)
+        .bind(run.slot)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await
+    }
+
+    /// The slot of the run that looked at an event of a subject for good.
+    pub async fn event_look(&self, playbook: &str, subject: &SubjectId, at: Instant) -> sqlx::Result<Option<Instant>> {
+        sqlx::query_scalar(
+            "select slot from keepwell.event_looks
+             where account_id = $1 and playbook = $2 and contact_id = $3 and at = $4 and not again",
+        )
+        .bind(&subject.account)
+        .bind(playbook)
+        .bind(&subject.contact)
+        .bind(at)
+        .fetch_optional(self.pool())
+        .await
+    }
+
+    /// Forgets the looks of runs before an instant; returns how many.
+    pub async fn forget_event_looks(&self, before: Instant) -> sqlx::Result<u64> {
+        const BATCH: i64 = 5_000;
+        let done = sqlx::query(
+            "delete from keepwell.event_looks
+             where ctid = any (array(select ctid from keepwell.event_looks where slot < $1 limit $2))",
+        )
+        .bind(before)
+        .bind(BATCH)
+        .execute(self.pool())
+        .await?;
+        Ok(done.rows_affected())
+    }
+}
