@@ -1,11 +1,11 @@
 //! How long an author waits for `check`, `test` and `explain`: the whole
 //! program, from its start to its end.
 
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use keepwell::playbook::source::SourceSet;
 
 use crate::Options;
 use crate::store::Store;
@@ -58,42 +58,28 @@ pub async fn measure(store: &Store, options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A folder with copies of the shipped playbooks, each with an id of its own;
-/// with these themselves where none are wanted.
-fn home(name: &str, copies: usize) -> anyhow::Result<Home> {
+/// A folder with the shipped files, and with copies of the shipped playbooks, each
+/// with an id of its own, until there are so many files.
+fn home(name: &str, files: usize) -> anyhow::Result<Home> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let home = Home::new(name);
-    for (file, text) in files(&root.join("scripts"))? {
-        home.write(&format!("scripts/{file}"), &text);
+    let shipped = SourceSet::read(&[root.join("playbooks")], &root.join("scripts"));
+    let scripts = shipped.scripts.iter().map(|script| (&script.path, &script.text));
+    for (path, text) in shipped.playbooks.iter().map(|file| (&file.path, &file.text)).chain(scripts) {
+        home.write(&Path::new(&**path).strip_prefix(root)?.display().to_string(), text);
     }
-    let shipped = files(&root.join("playbooks"))?;
-    if copies == 0 {
-        for (file, text) in shipped {
-            home.write(&format!("playbooks/{file}"), &text);
-        }
-        return Ok(home);
-    }
-    for at in 0..copies {
-        let (file, text) = &shipped[at % shipped.len()];
-        let id = file.trim_end_matches(".yaml");
-        let named = format!("playbook: {id}\n");
-        anyhow::ensure!(text.contains(&named), "{file} does not say `{named}`");
-        let text = text.replacen(&named, &format!("playbook: {id}-{at}\n"), 1);
-        home.write(&format!("playbooks/{id}-{at}.yaml"), &text);
+    let playbooks: Vec<(&str, &str)> = shipped.playbooks.iter().filter_map(|file| named(&file.text)).collect();
+    for (copy, (id, text)) in playbooks.iter().cycle().take(files.saturating_sub(shipped.playbooks.len())).enumerate() {
+        let text = text.replacen(&format!("playbook: {id}\n"), &format!("playbook: {id}-{copy}\n"), 1);
+        home.write(&format!("playbooks/{id}-{copy}.yaml"), &text);
     }
     Ok(home)
 }
 
-/// The files of a folder, with their texts, in order.
-fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().into_string().ok().context("a file's name is no text")?;
-        found.push((name, fs::read_to_string(entry.path())?));
-    }
-    found.sort();
-    Ok(found)
+/// The text of a playbook, with its id; `None` of another document.
+fn named(text: &str) -> Option<(&str, &str)> {
+    let id = text.lines().find_map(|line| line.strip_prefix("playbook: "))?;
+    Some((id, text))
 }
 
 /// How long something took, each time that it was done, in ascending order.
