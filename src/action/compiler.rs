@@ -77,6 +77,7 @@ impl<'a> Compiler<'a> {
         Scope {
             schema: self.schema,
             contact: self.subject == Subject::Contact,
+            has_subject: true,
             in_enrollment: true,
             in_wait: false,
             statuses: self.statuses,

@@ -74,6 +74,7 @@ pub fn compile(
     let at_entry = Scope {
         schema,
         contact: subject == Subject::Contact,
+        has_subject: true,
         in_enrollment: false,
         in_wait: false,
         statuses: &playbook.statuses,

@@ -43,6 +43,7 @@ impl Condition {
         let scope = Scope {
             schema,
             contact: false,
+            has_subject: true,
             in_enrollment: false,
             in_wait: false,
             statuses: &[],

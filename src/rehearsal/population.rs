@@ -60,11 +60,10 @@ fn figures(
             for subject in subjects(question.subject, account, history, as_of) {
                 let facts = fold_facts(history, &subject, question.layout(), schema, as_of, None, None)?;
                 let value = question.member(facts).unwrap_or_default();
-                value.now.iter().for_each(|value| now.add(*value, times));
-                value.earlier.iter().for_each(|value| earlier.add(*value, times));
+                now.add_member(&mut earlier, &value, times);
             }
         }
-        figures.insert(call.key().clone(), now.figure(question.measure, earlier).into());
+        figures.insert(call.key().clone(), question.figure(now, earlier).into());
     }
     Ok(figures)
 }

@@ -35,6 +35,8 @@ pub enum Wanted {
     /// A number, or true or false; may be missing. What it calculates with may be
     /// missing, too: then it is.
     Factor,
+    /// A number about all together; may be missing, like a factor.
+    Figure,
     /// Whatever can be printed; may be missing. An attribute is read as this
     /// type, or as what it holds.
     Printable(Option<Type>),
@@ -122,7 +124,7 @@ impl<'a> Compilation<'a> {
                 return None;
             }
         };
-        checker.lets_missing = wanted == Wanted::Factor;
+        checker.lets_missing = matches!(wanted, Wanted::Factor | Wanted::Figure);
         checker.any_default = matches!(wanted, Wanted::Printable(_)) && matches!(expr, Expr::Coalesce(..));
         let typed = checker.expr(&expr);
         want(&mut checker, &typed, wanted);
@@ -238,6 +240,7 @@ fn want(checker: &mut Checker, typed: &Typed, wanted: Wanted) {
         Wanted::Factor => {
             matches!(typed.kind, Kind::Int | Kind::Float | Kind::Bool | Kind::Label | Kind::Unknown)
         }
+        Wanted::Figure => matches!(typed.kind, Kind::Int | Kind::Float | Kind::Unknown),
         Wanted::Key => typed.kind.ty().is_some() || matches!(typed.kind, Kind::Label | Kind::Unknown),
     };
     if let Kind::Attribute(subject, key) = &typed.kind {
@@ -245,7 +248,7 @@ fn want(checker: &mut Checker, typed: &Typed, wanted: Wanted) {
             Wanted::Verdict => Some(Type::Bool),
             Wanted::Time => Some(Type::Time),
             Wanted::Text => Some(Type::Text),
-            Wanted::Factor => Some(Type::Float),
+            Wanted::Factor | Wanted::Figure => Some(Type::Float),
             // Whatever it is: a key is its text.
             Wanted::Key | Wanted::Printable(_) => None,
         };
@@ -263,6 +266,7 @@ fn want(checker: &mut Checker, typed: &Typed, wanted: Wanted) {
             Wanted::Time => "a time",
             Wanted::Text => "text",
             Wanted::Factor => "a number from 0 to 100, or true or false,",
+            Wanted::Figure => "a number",
             Wanted::Key | Wanted::Printable(_) => "text, a number or a time",
         };
         let help = match (&typed.kind, wanted) {

@@ -196,8 +196,8 @@ pub(super) fn suggest_function(name: &str) -> Option<&'static str> {
         "median" | "percentile" | "percentile_rank" | "percent_rank" | "ntile" | "quantile" | "rank" => {
             "write `percentile_of(account.mrr)` or `median_of(account.mrr)`"
         }
-        "average" | "avg" | "mean" | "mean_of" | "average_of" => {
-            "write `median_of(account.mrr)`: a few huge accounts do not move it"
+        "average" | "avg" | "mean" | "average_of" => {
+            "write `mean_of(account.mrr)`, or `median_of(account.mrr)`, which a few huge accounts do not move"
         }
         "share" | "percent_of" | "ratio" | "ratio_of" => "write `share_of(account.events(\"login\", 30) == 0)`",
         "trend" | "change_of" | "growth" | "growth_of" => "write `trend_of(account.events(\"login\", 30), 30)`",

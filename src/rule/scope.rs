@@ -62,6 +62,8 @@ pub struct Scope<'a> {
     pub schema: &'a Schema,
     /// Whether it stands in a contact playbook.
     pub contact: bool,
+    /// Whether there is somebody whom it is about; else it is about all together.
+    pub has_subject: bool,
     /// Everywhere but in `when` and `once_per`: `entry`, `done(…)`, `since_entry`.
     pub in_enrollment: bool,
     /// In a wait's `until`: `since_step`.

@@ -83,6 +83,7 @@ impl<'a, 'p> DocumentCompiler<'a, 'p> {
         let scope = Scope {
             schema: self.schema,
             contact: self.audience.subject == SubjectKind::Contact,
+            has_subject: true,
             statuses: &self.audience.statuses,
             in_enrollment: false,
             in_wait: false,

@@ -126,6 +126,12 @@ impl Checker<'_> {
         }
         let typed = |kind: Kind, nullable: bool| Typed { kind, nullable, text: name.to_owned(), position };
         match name {
+            "account" | "contact" if !self.scope.has_subject && !self.in_population => {
+                let message = format!("`{name}` is one of many, and this is about all of them together");
+                let help = "write it in the parentheses of a function over all accounts, such as `sum_of(account.mrr)`";
+                self.problem("KW0212", position, message, Some(help.to_owned()));
+                self.unknown(name.to_owned(), position)
+            }
             "account" => typed(Kind::Subject(Subject::Account), false),
             "contact" if self.scope.contact => typed(Kind::Subject(Subject::Contact), false),
             "none" => typed(Kind::None, true),

@@ -45,53 +45,69 @@ impl Checker<'_> {
             self.problem("KW0212", position, message, Some(help.to_owned()));
             return unknown(self);
         }
-        let least = if measure == Measure::Trend { 2 } else { 1 };
-        if args.len() < least || args.len() > least + 1 {
+        if measure == Measure::Percentile && !self.scope.has_subject {
+            let message = format!("`{name}` compares one account with the others, and here is no such account");
+            let help = "the value that nine of ten do not exceed is `quantile_of(account.mrr, 90)`";
+            self.problem("KW0212", position, message, Some(help.to_owned()));
+            return unknown(self);
+        }
+        let least = if measure.takes_number() { 2 } else { 1 };
+        let most = if measure == Measure::Count { 1 } else { least + 1 };
+        if args.len() < least || args.len() > most {
             let takes = match measure {
                 Measure::Trend => "an expression, a number of days, and perhaps a condition that says of whom",
+                Measure::Quantile => {
+                    "an expression, a percent from 0 to 100, and perhaps a condition that says of whom"
+                }
                 Measure::Share => "a condition, and perhaps another that says of whom",
-                Measure::Percentile | Measure::Median => "an expression, and perhaps a condition that says of whom",
+                Measure::Count => "a condition that says of whom",
+                Measure::Percentile | Measure::Median | Measure::Mean | Measure::Sum | Measure::Distinct => {
+                    "an expression, and perhaps a condition that says of whom"
+                }
             };
             self.problem("KW0205", position, format!("`{name}` takes {takes}"), Some(measure.help().to_owned()));
             return unknown(self);
         }
-        let days = match measure {
-            Measure::Trend => match self.days_argument(name, &args[1]) {
-                Some(days) => Some(days),
+        let number = match measure.takes_number() {
+            true => match self.number_argument(measure, &args[1]) {
+                Some(number) => Some(number),
                 None => return unknown(self),
             },
-            _ => None,
+            false => None,
         };
-        let expression = self.inner(measure, &args[0], measure == Measure::Share);
-        let filter = args.get(least).map(|filter| self.inner(measure, filter, true));
-        let (Some(expression), Some(filter)) = (expression, filter.map_or(Some(None), |filter| filter.map(Some)))
-        else {
-            return unknown(self);
+        // Who is counted is all that a count asks.
+        let (expression, filter) = match measure {
+            Measure::Count => (None, args.first()),
+            _ => (args.first(), args.get(least)),
         };
-        if let Some(days) = days
+        let expression = expression.map(|expression| self.inner(measure, expression, measure.takes_condition()));
+        let filter = filter.map(|filter| self.inner(measure, filter, true));
+        let sound = |inner: Option<Option<Inner>>| inner.map_or(Some(None), |inner| inner.map(Some));
+        let (Some(expression), Some(filter)) = (sound(expression), sound(filter)) else { return unknown(self) };
+        if let (Some(days), Some(expression), Measure::Trend) = (number, &expression, measure)
             && !self.has_past(&expression.rule, days, position)
         {
             return unknown(self);
         }
-        let mut text = format!("{name}({}", expression.text);
-        days.iter().for_each(|days| text.push_str(&format!(", {days}")));
-        filter.iter().for_each(|filter| text.push_str(&format!(", {}", filter.text)));
-        text.push(')');
-        let own = match measure {
-            Measure::Percentile => expression.rule.cells().to_vec(),
+        let parts = || expression.iter().chain(&filter);
+        let mut texts: Vec<&str> = parts().map(|part| part.text.as_str()).collect();
+        let number_text = number.map(|number| number.to_string());
+        number_text.iter().for_each(|number| texts.insert(1, number));
+        let text = format!("{name}({})", texts.join(", "));
+        let own = match (measure, &expression) {
+            (Measure::Percentile, Some(expression)) => expression.rule.cells().to_vec(),
             _ => Vec::new(),
         };
-        let scripts = self
-            .scripts_of(expression.rule.modules().iter().chain(filter.iter().flat_map(|filter| filter.rule.modules())));
+        let scripts = self.scripts_of(parts().flat_map(|part| part.rule.modules()));
         let members = match filter {
             Some(filter) => Members::Where(filter.rule),
             None => Members::Statuses(self.scope.statuses.to_vec()),
         };
         let question = PopulationQuestion::new(Parts {
             measure,
-            expression: expression.rule,
+            expression: expression.map(|expression| expression.rule),
             members,
-            days,
+            number,
             sandbox: self.sandbox,
             zone: self.scope.zone,
             schema: self.scope.schema,
@@ -100,16 +116,21 @@ impl Checker<'_> {
         self.findings.calls.insert(args[0].position(), cell.clone());
         self.findings.cells.insert(cell);
         self.findings.cells.extend(own);
-        let nullable = !self.known.contains(&text);
+        let nullable = measure.can_be_missing() && !self.known.contains(&text);
         Typed { kind: Kind::Float, nullable, text, position }
     }
 
-    fn days_argument(&mut self, name: &str, argument: &Expr) -> Option<i64> {
+    /// The days of a trend, or the percent of a quantile.
+    fn number_argument(&mut self, measure: Measure, argument: &Expr) -> Option<i64> {
+        let (fits, needed): (fn(i64) -> bool, _) = match measure {
+            Measure::Quantile => (|percent| (0..=100).contains(&percent), "a whole number from 0 to 100"),
+            _ => (|days| days >= 1, "a number of days from 1"),
+        };
         match argument {
-            Expr::IntegerConstant(days, _) if *days >= 1 => Some(*days),
+            Expr::IntegerConstant(number, _) if fits(*number) => Some(*number),
             _ => {
-                let message = format!("`{name}` needs a number of days from 1 behind its expression");
-                self.problem("KW0205", argument.position(), message, Some(Measure::Trend.help().to_owned()));
+                let message = format!("`{}` needs {needed} behind its expression", measure.name());
+                self.problem("KW0205", argument.position(), message, Some(measure.help().to_owned()));
                 None
             }
         }
@@ -151,6 +172,8 @@ impl Checker<'_> {
         let typed = checker.expr(expr);
         if is_condition {
             checker.want_bool(&typed, measure.name());
+        } else if measure == Measure::Distinct {
+            checker.want_comparable(measure, &typed);
         } else {
             checker.want_measurable(measure, &typed);
         }
@@ -184,6 +207,20 @@ impl Checker<'_> {
         };
         let message = format!("`{}` needs a number; `{}` is {}", measure.name(), typed.text, typed.kind.name());
         self.problem("KW0205", typed.position, message, Some(help));
+    }
+
+    /// What is the same or another.
+    fn want_comparable(&mut self, measure: Measure, typed: &Typed) {
+        let is_value = typed.kind.ty().is_some() || matches!(typed.kind, Kind::Label | Kind::Attribute(..));
+        if !is_value && typed.kind != Kind::Unknown {
+            let message = format!(
+                "`{}` needs text, a number or a time; `{}` is {}",
+                measure.name(),
+                typed.text,
+                typed.kind.name()
+            );
+            self.problem("KW0205", typed.position, message, Some(measure.help().to_owned()));
+        }
     }
 
     /// Whether all that is read can be asked about an earlier day.

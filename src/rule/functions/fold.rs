@@ -42,6 +42,10 @@ pub fn fold_facts(
         .iter()
         .map(|cell| {
             let unknown = || FoldError::from(UnknownCell(cell.clone()));
+            // One account does not say it: whoever knows the others fills it in.
+            if let CellPath::Population(_) = &cell.path {
+                return Ok(Value::Null);
+            }
             let whose = match cell.subject {
                 Subject::Account => SubjectHistory { id: &subject.account, contact: None, history },
                 Subject::Contact => {
@@ -51,8 +55,7 @@ pub fn fold_facts(
             match &cell.path {
                 CellPath::Column(name) => whose.column(cell, name, schema, as_of),
                 CellPath::Trait(key) => Ok(whose.attribute(key, as_of)),
-                // One account does not say it: whoever knows the others fills it in.
-                CellPath::Population(_) => Ok(Value::Null),
+                CellPath::Population(_) => Err(unknown()),
                 CellPath::Ago { days, path } => {
                     whose.earlier(path, days_back(as_of, *days), schema).ok_or_else(unknown)
                 }

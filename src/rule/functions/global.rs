@@ -95,6 +95,22 @@ functions! {
         "account.hours_between(\"signed_up\", \"first_report\") != none \
          && account.hours_between(\"signed_up\", \"first_report\") > (median_of(account.hours_between(\"signed_up\", \"first_report\")) ?? 0)":
             "They were slower to their first report than most.";
+    quantile_of "(expr, percent, where)" gives Some(Type::Float), nullable true,
+        "The value that so many percent of all accounts in `statuses`, or of those for whom `where` holds, do not exceed, \
+         between two values in proportion; none where nobody has a value.",
+        "account.mrr >= (quantile_of(account.mrr, 90) ?? 0)": "They are among the tenth that pays most.";
+    mean_of "(expr, where)" gives Some(Type::Float), nullable true,
+        "The mean of all accounts in `statuses`, or of those for whom `where` holds; none where nobody has a value.",
+        "account.mrr > 2 * (mean_of(account.mrr, account.tier == \"A\") ?? 0)": "They pay twice as much as large customers do on average.";
+    sum_of "(expr, where)" gives Some(Type::Float), nullable false,
+        "The values of all accounts in `statuses`, or of those for whom `where` holds, added up; 0 of nobody.",
+        "account.mrr * 20 > sum_of(account.mrr)": "More than a twentieth of all revenue is theirs.";
+    count_of "(where)" gives Some(Type::Float), nullable false,
+        "How many accounts there are for whom `where` holds, whatever their status.",
+        "count_of(account.open_tickets(\"urgent\") > 0) >= 10": "Ten customers have an urgent ticket at this time.";
+    distinct_of "(expr, where)" gives Some(Type::Float), nullable false,
+        "How many different values all accounts in `statuses`, or those for whom `where` holds, have.",
+        "distinct_of(account.csm_id) < 3": "Fewer than three CSMs look after all accounts.";
     share_of "(condition, where)" gives Some(Type::Float), nullable true,
         "For how many of all accounts in `statuses`, or of those for whom `where` holds, the condition is true, from 0 to 100; \
          one that cannot be decided does not count.",

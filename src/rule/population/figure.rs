@@ -3,7 +3,7 @@
 //! Only finite numbers are values: an infinity and what is no number are left
 //! out like a missing value. The order in which members come changes nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::measure::Measure;
@@ -12,6 +12,8 @@ use super::measure::Measure;
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     values: Vec<(f64, u64)>,
+    /// The different values, of what need not be numbers.
+    distinct: BTreeSet<String>,
 }
 
 /// What is known once all members were seen.
@@ -49,17 +51,49 @@ impl Sample {
         }
     }
 
-    /// The figure of one measure. `earlier` holds the values of the earlier day,
-    /// for a trend.
-    pub fn figure(self, measure: Measure, earlier: Sample) -> Figure {
+    /// Adds a value of which it only counts whether it occurs.
+    pub fn add_distinct(&mut self, value: &str) {
+        if !self.distinct.contains(value) {
+            self.distinct.insert(value.to_owned());
+        }
+    }
+
+    /// Adds what so many equal members contribute; `earlier` gets the values of the
+    /// earlier day.
+    pub fn add_member(&mut self, earlier: &mut Sample, member: &MemberValue, members: u64) {
+        member.now.iter().for_each(|value| self.add(*value, members));
+        member.distinct.iter().for_each(|value| self.add_distinct(value));
+        member.earlier.iter().for_each(|value| earlier.add(*value, members));
+    }
+
+    /// The figure of one measure, with its percent where it is a quantile. `earlier`
+    /// holds the values of the earlier day, for a trend.
+    pub fn figure(self, measure: Measure, percent: Option<i64>, earlier: Sample) -> Figure {
+        if measure == Measure::Distinct {
+            return Figure::Number(Some(self.distinct.len() as f64));
+        }
         let now = Distribution::of(self);
         match measure {
             Measure::Percentile => Figure::Distribution(now),
             Measure::Median => Figure::Number(now.median()),
+            Measure::Quantile => Figure::Number(percent.and_then(|percent| now.quantile(percent as f64 / 100.0))),
+            Measure::Mean => Figure::Number(now.mean()),
+            Measure::Sum => Figure::Number(now.sum()),
+            Measure::Count | Measure::Distinct => Figure::Number(Some(now.count as f64)),
             Measure::Share => Figure::Number(now.mean().map(|share| share * 100.0)),
             Measure::Trend => Figure::Number(change(Distribution::of(earlier).mean(), now.mean())),
         }
     }
+}
+
+/// What a member contributes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemberValue {
+    pub now: Option<f64>,
+    /// That of the earlier day, for a trend.
+    pub earlier: Option<f64>,
+    /// What it is, where only different values are counted.
+    pub distinct: Option<String>,
 }
 
 /// The change from an earlier value in percent of it; `None` where there is none,
@@ -113,13 +147,32 @@ impl Distribution {
         Some(if middle.is_finite() { middle } else { low / 2.0 + high / 2.0 })
     }
 
+    /// The value below which that share lies, between two values in proportion to
+    /// their distance, as `percentile_cont` of SQL gives it.
+    fn quantile(&self, share: f64) -> Option<f64> {
+        let last = self.count.checked_sub(1)?;
+        let at = |place: u64| {
+            let step = self.steps.partition_point(|step| step.below + step.equal <= place);
+            self.steps.get(step).map(|step| step.value)
+        };
+        let place = share.clamp(0.0, 1.0) * last as f64;
+        let (low, high) = (at(place.floor() as u64)?, at(place.ceil() as u64)?);
+        let part = place - place.floor();
+        Some(low * (1.0 - part) + high * part)
+    }
+
+    fn sum(&self) -> Option<f64> {
+        let sum: f64 = self.steps.iter().map(|step| step.value * step.equal as f64).sum();
+        // Of nobody it would be the negative zero.
+        sum.is_finite().then_some(sum + 0.0)
+    }
+
     fn mean(&self) -> Option<f64> {
         if self.count == 0 {
             return None;
         }
         let count = self.count as f64;
-        let sum: f64 = self.steps.iter().map(|step| step.value * step.equal as f64).sum();
-        if sum.is_finite() {
+        if let Some(sum) = self.sum() {
             return Some(sum / count);
         }
         let mean: f64 = self.steps.iter().map(|step| step.value * (step.equal as f64 / count)).sum();
@@ -138,7 +191,7 @@ mod tests {
     }
 
     fn number(values: &[f64], measure: Measure) -> Option<f64> {
-        match sample(values).figure(measure, Sample::default()) {
+        match sample(values).figure(measure, None, Sample::default()) {
             Figure::Number(number) => number,
             Figure::Distribution(_) => None,
         }
@@ -178,13 +231,50 @@ mod tests {
         for (value, members) in [(1.0, 3), (0.0, 7), (1.0, 2), (5.0, 0)] {
             sample.add(value, members);
         }
-        assert_eq!(sample.clone().figure(Measure::Share, Sample::default()), Figure::Number(Some(5.0 / 12.0 * 100.0)));
-        assert_eq!(sample.figure(Measure::Median, Sample::default()), Figure::Number(Some(0.0)));
+        assert_eq!(
+            sample.clone().figure(Measure::Share, None, Sample::default()),
+            Figure::Number(Some(5.0 / 12.0 * 100.0))
+        );
+        assert_eq!(sample.clone().figure(Measure::Median, None, Sample::default()), Figure::Number(Some(0.0)));
+    }
+
+    #[test]
+    fn totals_count_everybody() {
+        let values = [1.0, 2.0, 2.0, 7.0];
+        assert_eq!(number(&values, Measure::Sum), Some(12.0));
+        assert_eq!(number(&values, Measure::Mean), Some(3.0));
+        assert_eq!(number(&values, Measure::Count), Some(4.0));
+        assert_eq!(number(&[], Measure::Sum), Some(0.0));
+        assert_eq!(number(&[], Measure::Count), Some(0.0));
+        assert_eq!(number(&[], Measure::Mean), None);
+        assert_eq!(number(&[1e308; 3], Measure::Sum), None);
+        let mut words = Sample::default();
+        ["a", "b", "a"].iter().for_each(|word| words.add_distinct(word));
+        assert_eq!(words.figure(Measure::Distinct, None, Sample::default()), Figure::Number(Some(2.0)));
+    }
+
+    #[test]
+    fn a_quantile_lies_between_its_neighbours() {
+        let quantile = |values: &[f64], percent| match sample(values).figure(
+            Measure::Quantile,
+            Some(percent),
+            Sample::default(),
+        ) {
+            Figure::Number(number) => number,
+            Figure::Distribution(_) => None,
+        };
+        for (percent, value) in [(0, 1.0), (25, 1.75), (50, 2.5), (90, 3.7), (100, 4.0)] {
+            let is = quantile(&[4.0, 1.0, 3.0, 2.0], percent).expect("there are values");
+            assert!((is - value).abs() < 1e-12, "{percent}: {is}");
+        }
+        assert_eq!(quantile(&[], 50), None);
+        assert_eq!(quantile(&[7.0], 90), Some(7.0));
+        assert_eq!(quantile(&[-1e308, 1e308], 50), Some(0.0));
     }
 
     #[test]
     fn a_trend_is_the_change_of_the_mean() {
-        let trend = |before: &[f64], now: &[f64]| match sample(now).figure(Measure::Trend, sample(before)) {
+        let trend = |before: &[f64], now: &[f64]| match sample(now).figure(Measure::Trend, None, sample(before)) {
             Figure::Number(number) => number,
             Figure::Distribution(_) => None,
         };

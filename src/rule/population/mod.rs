@@ -17,7 +17,7 @@ mod measure;
 mod question;
 
 pub use answer::PopulationCells;
-pub use figure::{Figure, PopulationFigures, Sample};
+pub use figure::{Figure, MemberValue, PopulationFigures, Sample};
 pub use measure::Measure;
-pub use question::{MemberValue, PopulationQuestion, question_of};
 pub(crate) use question::{Members, Parts, call};
+pub use question::{PopulationQuestion, question_of};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::{DurationRound, TimeDelta, Timelike};
 use chrono_tz::Tz;
 
+use super::figure::{Figure, MemberValue, Sample};
 use super::measure::Measure;
 use crate::clock::Instant;
 use crate::facts::{Cell, CellPath, Facts, Layout, PopulationCall, Schema, Subject, Type, Value};
@@ -32,10 +33,13 @@ pub struct PopulationQuestion {
     pub measure: Measure,
     /// Whose values they are.
     pub subject: Subject,
-    expression: Rule,
+    /// `None` where members are only counted.
+    expression: Option<Rule>,
     members: Members,
     /// How many days lie between the two values of a trend.
     days: Option<i64>,
+    /// Which quantile it is.
+    percent: Option<i64>,
     sandbox: Sandbox,
     zone: Tz,
     layout: Arc<Layout>,
@@ -47,20 +51,13 @@ pub struct PopulationQuestion {
     begins: Option<usize>,
 }
 
-/// What a member contributes.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct MemberValue {
-    pub now: Option<f64>,
-    /// That of the earlier day, for a trend.
-    pub earlier: Option<f64>,
-}
-
 /// What a question is compiled of.
 pub(crate) struct Parts<'a> {
     pub measure: Measure,
-    pub expression: Rule,
+    pub expression: Option<Rule>,
     pub members: Members,
-    pub days: Option<i64>,
+    /// The days of a trend, or the percent of a quantile.
+    pub number: Option<i64>,
     pub sandbox: &'a Sandbox,
     pub zone: Tz,
     pub schema: &'a Schema,
@@ -85,8 +82,14 @@ pub(crate) fn cell_of_earlier_day(cell: &Cell, days: i64) -> Cell {
 
 impl PopulationQuestion {
     pub(crate) fn new(parts: Parts<'_>) -> PopulationQuestion {
-        let Parts { measure, expression, members, days, sandbox, zone, schema } = parts;
-        let mut cells: BTreeSet<Cell> = expression.cells().iter().cloned().collect();
+        let Parts { measure, expression, members, number, sandbox, zone, schema } = parts;
+        let (days, percent) = match measure {
+            Measure::Trend => (number, None),
+            Measure::Quantile => (None, number),
+            _ => (None, None),
+        };
+        let read = || expression.iter().flat_map(|expression| expression.cells());
+        let mut cells: BTreeSet<Cell> = read().cloned().collect();
         let status = Cell::column(Subject::Account, "status");
         let kept = match &members {
             Members::Statuses(statuses) => {
@@ -112,7 +115,9 @@ impl PopulationQuestion {
         });
         let earlier = days.map(|days| {
             let mut asked = Layout::of(subject);
-            asked.merge(expression.cells());
+            read().for_each(|cell| {
+                asked.add(cell.clone());
+            });
             let places = asked.cells().iter().map(|cell| layout.add(cell_of_earlier_day(cell, days))).collect();
             (Arc::new(asked), places)
         });
@@ -128,6 +133,7 @@ impl PopulationQuestion {
             expression,
             members,
             days,
+            percent,
             sandbox: sandbox.clone(),
             zone,
             layout: Arc::new(layout),
@@ -175,7 +181,30 @@ impl PopulationQuestion {
             },
             Members::Where(rule) => rule.verdict(&self.sandbox, &self.context(facts.clone())) == Verdict::True,
         };
-        is_member.then(|| MemberValue { earlier: self.earlier_value(&facts), now: self.value(facts) })
+        if !is_member {
+            return None;
+        }
+        if self.measure == Measure::Distinct {
+            return Some(MemberValue { distinct: self.distinct_value(facts), ..MemberValue::default() });
+        }
+        let earlier = self.earlier_value(&facts);
+        Some(MemberValue { earlier, now: self.value(facts), distinct: None })
+    }
+
+    /// What its members give, once all were seen; `earlier` is of the earlier day.
+    pub fn figure(&self, now: Sample, earlier: Sample) -> Figure {
+        now.figure(self.measure, self.percent, earlier)
+    }
+
+    /// A value as a text that is the same for equal ones; `None` where it is missing.
+    fn distinct_value(&self, facts: Arc<Facts>) -> Option<String> {
+        let context = self.context(facts);
+        match self.expression.as_ref()?.value(&self.sandbox, &context).ok()? {
+            Value::Null => None,
+            // Whole numbers are the same however they are kept.
+            Value::Float(number) if number.is_finite() && number.fract() == 0.0 => Some(format!("{number:.0}")),
+            value => Some(value.to_json().to_string()),
+        }
     }
 
     fn earlier_value(&self, facts: &Facts) -> Option<f64> {
@@ -200,15 +229,16 @@ impl PopulationQuestion {
     }
 
     fn value(&self, facts: Arc<Facts>) -> Option<f64> {
+        let Some(expression) = &self.expression else { return Some(1.0) };
         let context = self.context(facts);
         if self.measure == Measure::Share {
-            return match self.expression.verdict(&self.sandbox, &context) {
+            return match expression.verdict(&self.sandbox, &context) {
                 Verdict::True => Some(1.0),
                 Verdict::False => Some(0.0),
                 Verdict::Undecided(_) => None,
             };
         }
-        let number = match self.expression.value(&self.sandbox, &context).ok()? {
+        let number = match expression.value(&self.sandbox, &context).ok()? {
             Value::Int(whole) => whole as f64,
             Value::Float(number) => number,
             // What a step `set` wrote down is a text, also where it is a number.

@@ -54,6 +54,7 @@ fn every_example_of_a_template_prints_what_the_reference_says() {
     let scope = Scope {
         schema: &schema,
         contact: false,
+        has_subject: true,
         in_enrollment: true,
         in_wait: false,
         statuses: &[],

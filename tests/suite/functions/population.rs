@@ -38,6 +38,7 @@ fn compile(text: &str, subject: Subject) -> Rule {
         &Scope {
             schema: &schema,
             contact: subject == Subject::Contact,
+            has_subject: true,
             in_enrollment: false,
             in_wait: false,
             statuses: &["active".to_owned(), "trial".to_owned()],
@@ -151,6 +152,16 @@ fn questions() -> Vec<Question> {
         of("share_of(account.open_tasks() > 0)", "mean", |read| {
             percent(number(read("account.open_tasks()")).map(|tasks| tasks > 0.0))
         }),
+        of("mean_of(account.seats)", "mean", |read| number(read("account.seats"))),
+        of("sum_of(account.score(\"nps\") * 10)", "sum", |read| number(read(SCORE)).map(|score| score * 10.0)),
+        of("quantile_of(account.seats, 90)", "nine of ten", |read| number(read("account.seats"))),
+        of("distinct_of(account.seats)", "distinct", |read| number(read("account.seats"))),
+        of("sum_of(account.traits.it)", "sum", |_| None),
+        Question {
+            is_member: in_a,
+            ..of("sum_of(account.mrr, account.tier == \"A\")", "sum", |read| number(read("account.mrr")))
+        },
+        Question { is_member: in_a, ..of("count_of(account.tier == \"A\")", "sum", |_| Some(1.0)) },
         Question {
             is_member: in_a,
             ..of("share_of(account.status == \"churned\", account.tier == \"A\")", "mean", |read| {
@@ -200,6 +211,20 @@ fn expected(kind: &str, own: Option<f64>, values: &[f64], earlier: &[f64]) -> Op
             }
         }
         "mean" => mean(values),
+        "sum" => Some(values.iter().sum()),
+        "distinct" => {
+            let mut values = values.to_vec();
+            values.sort_by(f64::total_cmp);
+            values.dedup();
+            Some(values.len() as f64)
+        }
+        "nine of ten" => {
+            let mut values = values.to_vec();
+            values.sort_by(f64::total_cmp);
+            let place = 0.9 * (values.len().checked_sub(1)?) as f64;
+            let (low, part) = (place.floor() as usize, place.fract());
+            Some(values[low] + (values[(low + 1).min(values.len() - 1)] - values[low]) * part)
+        }
         "trend" if mean(earlier) == Some(0.0) => None,
         "trend" => Some((mean(values)? - mean(earlier)?) / mean(earlier)?.abs() * 100.0),
         other => panic!("{other}"),

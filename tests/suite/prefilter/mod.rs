@@ -66,6 +66,7 @@ impl Language {
         let scope = Scope {
             schema: &self.schema,
             contact: self.subject == Subject::Contact,
+            has_subject: true,
             in_enrollment: false,
             in_wait: false,
             statuses: &[],

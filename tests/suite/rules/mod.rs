@@ -12,6 +12,7 @@ use keepwell::facts::{Facts, History, Layout, Progress, Schema, SubjectId, Type,
 use keepwell::playbook::season::Seasons;
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::functions::fold::fold_facts;
+use keepwell::rule::population::{PopulationCells, PopulationFigures, Sample, question_of};
 use keepwell::rule::{
     self, Context, Modules, NamedStep, NamedSteps, Neighbours, Rule, Sandbox, Scope, Verdict, Wanted,
 };
@@ -194,6 +195,7 @@ impl World {
         work(&Scope {
             schema: &self.schema,
             contact: false,
+            has_subject: true,
             in_enrollment: self.place != Place::When,
             in_wait: self.place == Place::Wait,
             statuses: &[],
@@ -232,7 +234,26 @@ impl World {
         let subject = SubjectId { account: "a-1".to_owned(), contact: String::new() };
         let facts: Facts = fold_facts(history, &subject, &Arc::new(layout), &self.schema, now(), entry, step)
             .expect("the history has every column");
+        let facts = self.among_all(facts, history);
         Context { facts: Arc::new(facts), progress: inside.map(Arc::new), zone: self.zone }
+    }
+
+    /// The same with what is asked about all accounts, where there is no other.
+    fn among_all(&self, facts: Facts, history: &History) -> Facts {
+        let Some(cells) = PopulationCells::of(&facts.layout) else { return facts };
+        let mut figures = PopulationFigures::default();
+        for call in cells.calls() {
+            let question = question_of(call).expect("it is compiled");
+            let (mut now, mut earlier) = (Sample::default(), Sample::default());
+            let of_one =
+                fold_facts(history, &facts.subject(), question.layout(), &self.schema, facts.as_of, None, None)
+                    .expect("the history has every column");
+            if let Some(member) = question.member(of_one) {
+                now.add_member(&mut earlier, &member, 1);
+            }
+            figures.insert(call.key().clone(), question.figure(now, earlier).into());
+        }
+        cells.fill(facts, &figures)
     }
 
     /// `true`, `false`, `undecided: …`, or `refused: CODE …`.

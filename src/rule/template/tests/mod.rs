@@ -165,6 +165,7 @@ fn compile_with(
     let scope = Scope {
         schema: &schema,
         contact: false,
+        has_subject: true,
         in_enrollment: true,
         in_wait: false,
         statuses: &[],

@@ -64,6 +64,7 @@ fn by_rule(engines: &(Modules, Sandbox), context: &Context, text: &str) -> Resul
     let scope = Scope {
         schema: &schema,
         contact: false,
+        has_subject: true,
         in_enrollment: true,
         in_wait: false,
         statuses: &[],

@@ -74,8 +74,7 @@ impl MemberSamples {
             for ((call, members), (now, earlier)) in self.calls.iter().zip(members).zip(&mut self.samples) {
                 let Some(question) = question_of(call) else { continue };
                 for value in members.into_iter().filter_map(|facts| question.member(facts)) {
-                    value.now.iter().for_each(|value| now.add(*value, 1));
-                    value.earlier.iter().for_each(|value| earlier.add(*value, 1));
+                    now.add_member(earlier, &value, 1);
                 }
             }
             self.worked += watch.elapsed();
@@ -96,8 +95,8 @@ impl MemberSamples {
     /// The figures, once all members were added.
     pub(super) fn figures(self) -> PopulationFigures {
         let figure = |(call, (now, earlier)): (&PopulationCall, (Sample, Sample))| {
-            let measure = question_of(call)?.measure;
-            Some((call.key().clone(), Arc::new(now.figure(measure, earlier))))
+            let figure = question_of(call)?.figure(now, earlier);
+            Some((call.key().clone(), Arc::new(figure)))
         };
         self.calls.iter().zip(self.samples).filter_map(figure).collect()
     }
