@@ -53,7 +53,8 @@ pub(in crate::playbook) fn read_document_cases<E>(
         }
         let at = instant(&mut fields);
         let reader = CaseReader { file, steps: &[], forms: &[] };
-        let (fixtures, population) = (reader.fixtures(&mut fields), reader.population(&mut fields));
+        let fixtures = Fixtures { past: reader.past(&mut fields), ..reader.fixtures(&mut fields) };
+        let population = reader.population(&mut fields);
         let expected = fields.required("expect").and_then(|node| expect(node, fields.problems()));
         let is_sound = fields.finish();
         is_sound.then_some(())?;

@@ -12,6 +12,7 @@ pub static CASE: Form = Form::new(
         CASE_HEAD,
         FIXTURES,
         &[
+            PAST,
             POPULATION,
             Key::new(
                 "budget",
@@ -43,7 +44,10 @@ pub static MEMBER: Form = Form::new(
     "accounts of a population",
     &[
         FIXTURES,
-        &[Key::new("times", Shape::Whole { least: 1, most: MOST_MEMBERS }, "How many there are of them. Default: 1.")],
+        &[
+            PAST,
+            Key::new("times", Shape::Whole { least: 1, most: MOST_MEMBERS }, "How many there are of them. Default: 1."),
+        ],
     ],
 );
 
@@ -55,6 +59,14 @@ pub const POPULATION: Key = Key::new(
     Shape::list(&A_MEMBER, 0),
     "Other accounts, for what is asked about all together: `[ { account: { mrr: 900 }, times: 20 } ]`.",
 );
+
+/// What the columns of the account were before.
+pub const PAST: Key = Key::new(
+    "past",
+    Shape::Map { keys: KeyNames::Pattern(ELAPSED_PATTERN), of: &ACCOUNT_COLUMNS, least: 0 },
+    "Columns of the account as they were so long before `at`, each until the next time or until `at`: `{ 30d: { status: active } }`. Without it, nothing from before `at` is on record.",
+);
+const ACCOUNT_COLUMNS: Shape = Shape::map(NameOf::AccountColumn, &Shape::Any);
 
 /// What every case begins with.
 pub const CASE_HEAD: &[Key] = &[

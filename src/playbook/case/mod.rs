@@ -22,7 +22,7 @@ mod reader;
 
 pub(super) use document_case::read_document_cases;
 pub use document_case::{DocumentCase, Expects};
-pub use forms::{CASE, CASE_HEAD, EVENT, FIXTURES, MEMBER, POPULATION, SCORE, STANDING, TASK_RECORD, TICKET};
+pub use forms::{CASE, CASE_HEAD, EVENT, FIXTURES, MEMBER, PAST, POPULATION, SCORE, STANDING, TASK_RECORD, TICKET};
 pub(super) use like::read;
 
 /// One case after `like:` has been followed: a world, what happens in it, and
@@ -75,6 +75,16 @@ pub struct Fixtures {
     pub in_playbook: Vec<Source>,
     /// Label to value; `none` removes it.
     pub labels: Vec<Entry>,
+    /// What the columns of the account were before.
+    pub past: Vec<PastColumns>,
+}
+
+/// Columns of an account as they were for a while.
+#[derive(Clone, Debug)]
+pub struct PastColumns {
+    /// Seconds before `at`.
+    pub before: i64,
+    pub columns: Vec<Entry>,
 }
 
 /// Accounts that are all alike, beside the case's own.

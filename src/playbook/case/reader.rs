@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, FixedOffset};
 
 use super::forms::{CASE, CHANGE, EXPECTATION, MEMBER, MOST_MEMBERS};
-use super::{Case, Change, Expectation, Expected, Fixtures, Member};
+use super::{Case, Change, Expectation, Expected, Fixtures, Member, PastColumns};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::budget::Budget;
 use crate::playbook::quiet_hours::QuietHours;
@@ -39,7 +39,7 @@ impl CaseReader<'_> {
             fields.missing("at");
         }
         let at = instant(&mut fields);
-        let fixtures = self.fixtures(&mut fields);
+        let fixtures = Fixtures { past: self.past(&mut fields), ..self.fixtures(&mut fields) };
         let population = self.population(&mut fields);
         let budget = match fields.take("budget") {
             Some(node) => Budget::read(self.file, node, Budget::OFF, fields.problems()),
@@ -76,14 +76,34 @@ impl CaseReader<'_> {
             tasks: rows(fields, "tasks").unwrap_or_default(),
             in_playbook: sources(fields, "in_playbook"),
             labels: columns(fields, "labels").unwrap_or_default(),
+            past: Vec::new(),
         }
+    }
+
+    /// What the columns of the account were before.
+    pub fn past(&self, fields: &mut Fields<'_, '_>) -> Vec<PastColumns> {
+        let mut past = Vec::new();
+        for entry in fields.mapping("past").unwrap_or_default() {
+            let Some(Duration::Seconds(before)) = Duration::parse(&entry.key) else {
+                let message = format!("`{}` is no time before `at`", short(&entry.key));
+                let right = duration::meant(&entry.key).unwrap_or_else(|| "30d`, `12h`, `4w".to_owned());
+                let help = format!("write `{right}`");
+                fields.error_with_help("KW0110", entry.key_place, message, help);
+                continue;
+            };
+            match entry.node.as_mapping() {
+                Some(columns) => past.push(PastColumns { before, columns: columns.to_vec() }),
+                None => fields.wrong_type(&entry.key, &entry.node, "columns of the account"),
+            }
+        }
+        past
     }
 
     pub fn population(&self, fields: &mut Fields<'_, '_>) -> Vec<Member> {
         let mut members = Vec::new();
         for node in fields.list("population").unwrap_or_default() {
             let mut inner = Fields::new(self.file, node, &MEMBER, fields.problems());
-            let fixtures = self.fixtures(&mut inner);
+            let fixtures = Fixtures { past: self.past(&mut inner), ..self.fixtures(&mut inner) };
             let times = inner.int_within("times", 1, MOST_MEMBERS).and_then(|times| u64::try_from(times).ok());
             inner.finish();
             members.push(Member { fixtures, times: times.unwrap_or(1) });

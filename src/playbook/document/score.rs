@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::kind::{DocumentKind, Stage};
 use super::{DocumentBody, HEAD};
 use crate::diagnostic::{Diagnostic, Position};
-use crate::playbook::case::{CASE_HEAD, DocumentCase, Expects, FIXTURES, POPULATION, read_document_cases};
+use crate::playbook::case::{CASE_HEAD, DocumentCase, Expects, FIXTURES, PAST, POPULATION, read_document_cases};
 use crate::playbook::form::{STATUSES, SUBJECT, SUBJECTS};
 use crate::playbook::parse::word_sources;
 use crate::playbook::reader::form::{ID, STEP_ID};
@@ -120,11 +120,15 @@ static SCORE_CASE: Form = Form::new(
     &[
         CASE_HEAD,
         FIXTURES,
-        &[POPULATION, Key::new(
-            "expect",
-            Shape::Form(&EXPECTED_SCORE),
-            "The score at `at`: `{ value: 47.5, band: yellow, factors: { usage: 60 } }`.",
-        )],
+        &[
+            PAST,
+            POPULATION,
+            Key::new(
+                "expect",
+                Shape::Form(&EXPECTED_SCORE),
+                "The score at `at`: `{ value: 47.5, band: yellow, factors: { usage: 60 } }`.",
+            ),
+        ],
     ],
 )
 .rules(&[KeyRule::AnyOf(&[&["like"], &["at", "expect"]])]);
@@ -144,7 +148,7 @@ static EXPECTED_SCORE: Form = Form::new(
 )
 .rules(&[KeyRule::AnyOf(&[&["value"], &["band"], &["factors"], &["undecided"]])]);
 
-const NUMBER_OR_NONE: Shape = Shape::Either(&[Shape::Number, Shape::Words(&["none"])]);
+pub(super) const NUMBER_OR_NONE: Shape = Shape::Either(&[Shape::Number, Shape::Words(&["none"])]);
 
 static FACTOR: Form = Form::new(
     "a factor",
@@ -251,7 +255,8 @@ fn expectation(
     fields.finish().then_some(ScoreExpectation { place: node.place, value, band, factors: expected, is_undecided })
 }
 
-fn number_or_none(key: &str, node: &Node, fields: &mut Fields<'_, '_>) -> Option<Expects<f64>> {
+/// A number that a case expects, or that there is none.
+pub(super) fn number_or_none(key: &str, node: &Node, fields: &mut Fields<'_, '_>) -> Option<Expects<f64>> {
     let value = match (&node.value, node.as_text()) {
         (NodeValue::Int(number), _) => Some(*number as f64),
         (NodeValue::Float(number), _) => Some(number.value),

@@ -112,6 +112,7 @@ impl World {
         }
         world.apply(given, true, schema, reader.at, reader);
         world.history.recorded_at = Some(just_before(reader.at));
+        world.apply_columns_of_past(&given.past, schema, reader);
         world
     }
 

@@ -1,17 +1,18 @@
-//! What happened before: events, scores and tickets.
+//! What happened before: events, scores and tickets, and what the account was.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::World;
+use super::{World, just_before};
 use crate::clock::Instant;
-use crate::facts::history::{OwnScore, ScoreRecord, StandingRecord, TicketRecord};
+use crate::facts::history::{ChangeRecord, OwnScore, ScoreRecord, StandingRecord, TicketRecord};
 use crate::facts::{EventRecord, Schema, Standing, Value};
 use crate::playbook::Duration;
-use crate::playbook::case::{EVENT, SCORE, STANDING, TICKET};
+use crate::playbook::case::{EVENT, PastColumns, SCORE, STANDING, TICKET};
 use crate::playbook::reader::{Fields, short};
-use crate::playbook::yaml::{Node, NodeValue};
+use crate::playbook::yaml::{Entry, Node, NodeValue};
 use crate::rehearsal::fixture::Reader;
 
 /// The most events that `N over SPAN` makes.
@@ -90,6 +91,48 @@ impl World {
         if let (Some(name), Some(value), Some(at)) = (name, value, at) {
             let id = format!("score-{:06}", self.history.scores.len());
             self.history.scores.push(ScoreRecord { id, name: name.text.to_string(), value, at, contact, own });
+        }
+    }
+
+    /// What the columns of the account were before `at`: each value holds until the
+    /// next one that is given, the last until just before `at`.
+    pub(super) fn apply_columns_of_past(&mut self, past: &[PastColumns], schema: &Schema, reader: &mut Reader) {
+        let mut known: BTreeMap<Instant, BTreeMap<String, Value>> = BTreeMap::new();
+        for PastColumns { before, columns } in past {
+            let span = TimeDelta::try_seconds(*before);
+            let Some(at) = span.and_then(|span| just_before(reader.at).checked_sub_signed(span)) else { continue };
+            for Entry { key, key_place, node } in columns {
+                let value = if key == "traits" {
+                    let mut traits = self.history.traits.clone();
+                    traits.extend(reader.attributes("past.traits", node));
+                    Some(Value::Json(Arc::new(traits.into())))
+                } else {
+                    let column = reader.column("the account", &schema.account, key, *key_place);
+                    column.and_then(|column| reader.value(column, node))
+                };
+                value.into_iter().for_each(|value| drop(known.entry(at).or_default().insert(key.clone(), value)));
+            }
+        }
+        let Some(first) = known.keys().next().copied() else { return };
+        self.history.recorded_at = Some(first);
+        for (at, columns) in &known {
+            for (column, value) in columns {
+                let mut later = known.range(*at..).skip(1);
+                let next = later.find_map(|(then, columns)| columns.get(column).map(|value| (*then, value.clone())));
+                let (until, became) = next.unwrap_or_else(|| (just_before(reader.at), self.present(column)));
+                if became != *value {
+                    let was = [(column.clone(), value.clone())].into();
+                    self.history.changes.push(ChangeRecord { at: until, was });
+                }
+            }
+        }
+    }
+
+    /// A column of the account as it stands, `traits` as JSON.
+    fn present(&self, column: &str) -> Value {
+        match column {
+            "traits" => Value::Json(Arc::new(self.history.traits.clone().into())),
+            _ => self.history.account.get(column).cloned().unwrap_or(Value::Null),
         }
     }
 

@@ -37,3 +37,35 @@ fn nothing_is_on_record_before_the_case() {
     passes(&text);
     fails(&text, "after: 2d, notify", "after: 1d, notify");
 }
+
+const GREW: &str = r#"
+when: (account.ago(30).mrr ?? 0) > 0 && account.mrr > (account.ago(30).mrr ?? 0) && account.ago(30).traits.plan == "pro"
+steps:
+  - notify: { id: hello, channel: csm, text: "From {{ account.ago(60).mrr ?? 0 }} and {{ account.ago(30).mrr ?? 0 }} to {{ account.mrr }}" }
+tests:
+  - name: it has grown twice
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 900, traits: { plan: max } }
+    past: { 90d: { mrr: 100, traits: { plan: pro } }, 40d: { mrr: 500 }, 10d: { mrr: 900, traits: { plan: max } } }
+    expect:
+      - { after: 0d, notify: hello, contains: "From 100 and 500 to 900" }
+  - name: what is on record for twenty days is seen ten days later
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 900, traits: { plan: max } }
+    past: { 20d: { mrr: 500, traits: { plan: pro } } }
+    expect:
+      - { after: 10d, notify: hello, contains: "From 0 and 500 to 900" }
+  - name: as long before exactly, it was
+    like: what is on record for twenty days is seen ten days later
+    past: { 30d: { mrr: 500, traits: { plan: pro } } }
+    expect:
+      - { after: 0d, notify: hello, contains: "From 0 and 500 to 900" }
+"#;
+
+#[test]
+fn a_case_says_what_was_before() {
+    passes(&playbook(GREW));
+    fails(&playbook(GREW), "40d: { mrr: 500 }", "20d: { mrr: 500 }");
+    let messages = fails(&playbook(GREW), "past: { 20d: { mrr: 500,", "past: { 20d: { mmr: 500,");
+    assert!(messages.iter().any(|message| message.contains("no column `mmr`")), "{messages:?}");
+}
