@@ -41,6 +41,7 @@ mod fmt;
 mod impact;
 mod import;
 mod junit;
+mod kpi;
 mod later;
 mod listeners;
 mod lists;
@@ -197,6 +198,8 @@ enum Command {
     Runs(lists::Options),
     /// The latest scores that documents have made, with their factors.
     Scores(scores::Options),
+    /// Figures over all accounts, such as the churn rate: today, or one with its history.
+    Kpi(kpi::Options),
     /// Put an account into a playbook by hand.
     Enroll(enroll::Options),
     /// End an enrollment by hand.
@@ -301,6 +304,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Facts(options) => facts::run(global, &options).await,
         Command::Schema(options) => schema::run(global, &options).await,
         Command::Slots(options) => slots::run(global, &options),
+        Command::Kpi(options) => kpi::run(global, &options).await,
         Command::Scores(options) => scores::run(global, &options).await,
         Command::Plan(options) => plan::run(global, &options).await,
         Command::Apply(options) => apply::run(global, &options).await,

@@ -89,7 +89,11 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     say!();
     say!("Next:");
     let options = global.repeated();
-    let (next, next_rest) = if is_playbook { ("plan", format!("--playbook {id}")) } else { ("scores", id.clone()) };
+    let (next, next_rest) = match playbook.first_key {
+        "kpi" => ("kpi", id.clone()),
+        _ if is_playbook => ("plan", format!("--playbook {id}")),
+        _ => ("scores", id.clone()),
+    };
     for (word, rest) in
         [("check", &*file.display().to_string()), ("test", &file.display().to_string()), (next, &next_rest)]
     {

@@ -2,6 +2,8 @@
 //! with its reasons out; the worker, the cases of a document and the explanations
 //! ask the same functions.
 //!
-//! - `score`: the value of a score, its band and its factors.
+//! - `score`: the value of a score, its band and its factors;
+//! - `kpi`: a figure about all accounts together, or why there is none.
 
+pub mod kpi;
 pub mod score;

@@ -36,6 +36,7 @@ impl Neighbours {
         let document = self.documents.iter().flatten().find(|document| document.id == name)?;
         match &document.body {
             DocumentBody::Score(score) => Some(score),
+            DocumentBody::Kpi(_) => None,
         }
     }
 

@@ -30,6 +30,8 @@ pub struct DocumentCompiler<'a, 'p> {
     zone: Tz,
     problems: &'p mut Vec<Diagnostic>,
     audience: Audience,
+    /// Whether it is evaluated for each of them; else for all together.
+    has_subject: bool,
     reads: Reads,
 }
 
@@ -45,7 +47,18 @@ impl<'a, 'p> DocumentCompiler<'a, 'p> {
     ) -> DocumentCompiler<'a, 'p> {
         let audience = Audience { subject: SubjectKind::Account, statuses: Vec::new() };
         let reads = Reads::default();
-        DocumentCompiler { document, modules, sandbox, schema, neighbours, zone, problems, audience, reads }
+        DocumentCompiler {
+            document,
+            modules,
+            sandbox,
+            schema,
+            neighbours,
+            zone,
+            problems,
+            audience,
+            has_subject: true,
+            reads,
+        }
     }
 
     /// What authors can name.
@@ -53,8 +66,25 @@ impl<'a, 'p> DocumentCompiler<'a, 'p> {
         self.schema
     }
 
+    /// Says that the document is about all accounts together: which statuses count
+    /// where its expressions do not say it.
+    pub fn whole(&mut self, statuses: &[(String, Option<Position>)]) {
+        self.audience = Audience { subject: SubjectKind::Account, statuses: self.statuses(statuses) };
+        self.has_subject = false;
+    }
+
     /// Says whom the document is for; a status that no account has is reported.
     pub fn audience(&mut self, subject: SubjectKind, statuses: &[(String, Option<Position>)]) {
+        self.audience = Audience { subject, statuses: self.statuses(statuses) };
+        let cell = |of: Subject, column: &str| Cell::column(of, column);
+        self.reads.cells.extend(["name", "status"].map(|column| cell(Subject::Account, column)));
+        if subject == SubjectKind::Contact {
+            self.reads.cells.insert(cell(Subject::Contact, "name"));
+        }
+    }
+
+    /// The words alone; a status that no account has is reported.
+    fn statuses(&mut self, statuses: &[(String, Option<Position>)]) -> Vec<String> {
         let known = || self.schema.statuses.iter().map(String::as_str);
         for (status, place) in statuses {
             if !self.schema.statuses.is_empty() && !self.schema.statuses.contains(status) {
@@ -67,13 +97,7 @@ impl<'a, 'p> DocumentCompiler<'a, 'p> {
                 self.problems.push(Diagnostic::warning("KW0104", &self.document.file, at, message).help(help));
             }
         }
-        let statuses = statuses.iter().map(|(status, _)| status.clone()).collect();
-        self.audience = Audience { subject, statuses };
-        let cell = |of: Subject, column: &str| Cell::column(of, column);
-        self.reads.cells.extend(["name", "status"].map(|column| cell(Subject::Account, column)));
-        if subject == SubjectKind::Contact {
-            self.reads.cells.insert(cell(Subject::Contact, "name"));
-        }
+        statuses.iter().map(|(status, _)| status.clone()).collect()
     }
 
     /// Compiles an expression about one of the audience. `None` means that there
@@ -82,8 +106,9 @@ impl<'a, 'p> DocumentCompiler<'a, 'p> {
         let (nothing, no_steps) = (HashSet::new(), NamedSteps::default());
         let scope = Scope {
             schema: self.schema,
-            contact: self.audience.subject == SubjectKind::Contact,
-            has_subject: true,
+            // What is about all together may speak of accounts and of contacts.
+            contact: self.audience.subject == SubjectKind::Contact || !self.has_subject,
+            has_subject: self.has_subject,
             statuses: &self.audience.statuses,
             in_enrollment: false,
             in_wait: false,
@@ -101,6 +126,11 @@ impl<'a, 'p> DocumentCompiler<'a, 'p> {
     pub fn warn(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: impl Into<String>) {
         let problem = Diagnostic::warning(code, &self.document.file, at, message);
         self.problems.push(problem.help(help));
+    }
+
+    /// Adds an error about an expression of the document.
+    pub fn refuse(&mut self, code: &'static str, source: &Source, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.push(source.error(code, 1, 1, message).help(help));
     }
 
     /// The document that is compiled.

@@ -44,8 +44,10 @@ macro_rules! documents {
 
 documents! {
     score: Score => ReadyScore,
+    kpi: Kpi => ReadyKpi,
 }
 
+pub use kpi::{Precondition, Record};
 pub use score::ReadyFactor;
 
 /// A document whose every expression is compiled.

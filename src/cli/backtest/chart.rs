@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use chrono::{Datelike, Days, NaiveDate};
 
+use crate::cli::output::csv_field;
 use crate::clock::Instant;
 use crate::rehearsal::backtest::{Backtest, Tally};
 
@@ -69,16 +70,9 @@ pub(super) fn csv(tally: &Tally) -> String {
     let mut text = "slot,account,contact\n".to_owned();
     for firing in &tally.firings {
         let slot = firing.slot.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
-        let _ = writeln!(text, "{slot},{},{}", field(&firing.subject.account), field(&firing.subject.contact));
+        let _ = writeln!(text, "{slot},{},{}", csv_field(&firing.subject.account), csv_field(&firing.subject.contact));
     }
     text
-}
-
-/// A field of CSV, in quotes where it needs them. What a spreadsheet would take
-/// for a formula is a text there.
-fn field(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 /// The chart as a picture of its own, in the colours of its reader's page.

@@ -13,10 +13,12 @@ use chrono_tz::Tz;
 use super::Source;
 use crate::diagnostic::Position;
 
+mod definition;
 mod file;
 mod head;
 mod kind;
 
+pub use definition::KpiDefinition;
 pub use file::{DocumentDraft, FileDraft, claimed_id, claimed_kind, read};
 pub use head::HEAD;
 pub use kind::{DocumentKind, Stage};
@@ -41,8 +43,10 @@ macro_rules! documents {
 
 documents! {
     score => Score,
+    kpi => Kpi,
 }
 
+pub use kpi::{KpiExpectation, KpiUnit};
 pub use score::{Band, Factor, MissingFactor, ScoreExpectation};
 
 /// A document as its author wrote it, checked in form.

@@ -53,6 +53,7 @@ macro_rules! documents {
 
 documents! {
     score: Score,
+    kpi: Kpi,
 }
 
 /// Plays every case of every document, in their order.

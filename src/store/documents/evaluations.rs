@@ -1,6 +1,8 @@
 //! One evaluation of a document at a slot, from its opening to its end. The
 //! primary key decides who does it, the lease who may finish it.
 
+use std::collections::BTreeSet;
+
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -100,6 +102,15 @@ impl Store {
                 .fetch_optional(self.pool())
                 .await?;
         Ok(if state.as_deref() == Some("running") { OpenedEvaluation::Theirs } else { OpenedEvaluation::Ended })
+    }
+
+    /// The documents that have an evaluation at a slot, whoever has it.
+    pub async fn evaluated_at(&self, slot: Instant) -> sqlx::Result<BTreeSet<String>> {
+        let ids: Vec<String> = sqlx::query_scalar("select document from keepwell.evaluations where slot = $1")
+            .bind(slot)
+            .fetch_all(self.pool())
+            .await?;
+        Ok(ids.into_iter().collect())
     }
 
     /// Takes over evaluations whose holder went away.

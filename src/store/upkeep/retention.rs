@@ -19,8 +19,8 @@ impl Store {
         .await
     }
 
-    /// Forgets what was read for decisions that ended before this, the scores and
-    /// moves that documents found before it, and what came back about mail; returns how many rows.
+    /// Forgets what was read for decisions that ended before this, the scores,
+    /// moves and figures that documents found before it, and what came back about mail; returns how many rows.
     pub async fn forget_evidence(&self, before: Instant) -> sqlx::Result<u64> {
         let mut forgotten = 0;
         for statement in [
@@ -52,6 +52,9 @@ impl Store {
                         where l.account_id = o.account_id and l.standing = o.standing and l.at > o.at)
                     order by o.at limit $2) old
              where f.account_id = old.account_id and f.standing = old.standing and f.at = old.at",
+            "delete from keepwell.kpis k
+             using (select id, at from keepwell.kpis where at < $1 order by at limit $2) old
+             where k.id = old.id and k.at = old.at",
             "delete from keepwell.bounces b
              using (select name from keepwell.bounces where at < $1 order by at limit $2) old where b.name = old.name",
         ] {

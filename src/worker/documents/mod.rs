@@ -3,8 +3,10 @@
 //!
 //! - `scheduler`: what is due, in which order, and whom playbooks wait for;
 //! - `loaded`: published documents, compiled once and kept;
+//! - `definitions`: what those in force say of themselves;
 //! - `evaluate`: one evaluation, from its opening to its end;
 //! - `walk`: all subjects of a document, a thousand at a time;
+//! - `gather`: what all documents about the whole ask at an instant, in one pass;
 //! - one file for each kind writes what it finds; the list below is the only other
 //!   place of this folder that knows it.
 
@@ -14,7 +16,9 @@ use crate::catalog::documents::ReadyBodyOfDocument;
 use crate::store::documents::evaluations::{Evaluation, EvaluationTally};
 use crate::worker::shared::Shared;
 
+pub mod definitions;
 pub mod evaluate;
+mod gather;
 pub mod loaded;
 pub mod scheduler;
 mod walk;
@@ -42,4 +46,5 @@ macro_rules! documents {
 
 documents! {
     score: Score,
+    kpi: Kpi,
 }

@@ -13,8 +13,10 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::evaluate::{Evaluated, evaluate};
+use super::gather::gather;
 use super::loaded::LoadedDocument;
 use crate::clock::Instant;
+use crate::playbook::document::Stage;
 use crate::postgres::describe_error;
 use crate::store::documents::evaluations::OpenedEvaluation;
 use crate::store::runs::RunKind;
@@ -80,7 +82,9 @@ pub async fn settle(shared: &Arc<Shared>, stopped: &Stopped, now: Instant) -> an
         slots.entry(slot).or_default().push(DueDocument { published, loaded });
     }
     for (slot, documents) in slots {
-        for document in in_order(documents) {
+        let documents = in_order(documents);
+        for (place, document) in documents.iter().enumerate() {
+            gather_before(shared, &documents, place, stopped, slot).await;
             match evaluate_at(shared, &document.published, slot, RunKind::Scheduled, stopped, now).await {
                 Ok(Evaluated::Over) => {
                     due.handled += 1;
@@ -110,7 +114,9 @@ pub async fn manual(shared: &Arc<Shared>, stopped: &Stopped, slot: Instant) -> a
         }
     }
     let mut handled = 0;
-    for document in in_order(documents) {
+    let documents = in_order(documents);
+    for (place, document) in documents.iter().enumerate() {
+        gather_before(shared, &documents, place, stopped, slot).await;
         evaluate_at(shared, &document.published, slot, RunKind::Manual, stopped, slot).await?;
         handled += 1;
     }
@@ -135,6 +141,27 @@ async fn evaluate_at(
         OpenedEvaluation::Theirs => Evaluated::Open,
         OpenedEvaluation::Ended => Evaluated::Over,
     })
+}
+
+/// Before the first document about the whole: asks together what all of them ask,
+/// once the others have written what they find.
+async fn gather_before(
+    shared: &Arc<Shared>,
+    documents: &[DueDocument],
+    place: usize,
+    stopped: &Stopped,
+    slot: Instant,
+) {
+    let is_figure = |due: &DueDocument| due.loaded.ready.document.kind.stage == Stage::Figures;
+    let is_first = |due: &&DueDocument| !documents[..place].iter().any(is_figure) && is_figure(due);
+    if documents.get(place).filter(is_first).is_none() {
+        return;
+    }
+    let due = documents[place..].iter().filter(|due| is_figure(due) && !stopped.covers(&due.published.id));
+    if let Err(error) = gather(shared, due.map(|due| &due.loaded), slot).await {
+        let why = describe_error(error.as_ref());
+        tracing::warn!(%slot, "the figures are asked for one by one: {why}");
+    }
 }
 
 /// By stage, and within it those first that others read.

@@ -48,6 +48,9 @@ pub(super) async fn write(
 
 fn outcome(document: &LoadedDocument, facts: Facts) -> (SubjectId, ScoreOutcome) {
     let (subject, ready) = (facts.subject(), &document.ready);
-    let ReadyBodyOfDocument::Score(score) = &ready.body;
-    (subject, evaluate(score, &ready.sandbox, &Arc::new(facts), ready.zone))
+    let outcome = match &ready.body {
+        ReadyBodyOfDocument::Score(score) => evaluate(score, &ready.sandbox, &Arc::new(facts), ready.zone),
+        _ => ScoreOutcome::Empty,
+    };
+    (subject, outcome)
 }

@@ -21,6 +21,7 @@ mod erasing;
 mod expiring;
 pub mod explaining;
 mod faulty;
+mod figures;
 mod headers;
 mod hindsight;
 mod holding;

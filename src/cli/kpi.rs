@@ -1,0 +1,175 @@
+//! `keepwell kpi`: the figures that documents make over all accounts.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value as Json, json};
+
+use super::database::Database;
+use super::{Global, output};
+use crate::clock::{Clock, Instant};
+use crate::diagnostic::nearest;
+use crate::playbook::document::KpiDefinition;
+use crate::store::Store;
+use crate::store::documents::kpis::KpiRow;
+use crate::worker::documents::definitions::kpi_definitions;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Only this one, with its definition and its history.
+    id: Option<String>,
+    /// As of this instant; now when absent.
+    #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
+    at: Option<Instant>,
+    #[arg(long, value_enum, default_value_t = KpiFormat::Human)]
+    format: KpiFormat,
+}
+
+/// How the figures are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum KpiFormat {
+    /// For people.
+    Human,
+    /// One JSON document.
+    Json,
+    /// A line for each figure, for a spreadsheet.
+    Csv,
+}
+
+/// The longest history that is listed: one a day for more than ten years.
+const MOST: i64 = 4_000;
+
+/// What a list has of each figure, and a history, too.
+const COLUMNS: [&str; 8] = ["id", "at", "value", "unit", "missing", "change", "before", "before_at"];
+
+pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let until = options.at.unwrap_or_else(|| Clock::System.now());
+    let database = Database::open_customers(global, 2).await?;
+    let answer = find(&database.store, options, until).await;
+    database.close().await;
+    let (rows, definition) = answer?;
+    match options.format {
+        KpiFormat::Json => {
+            let mut document = json!({ "kpis": rows });
+            if let Some(definition) = &definition {
+                document["definition"] = describe(definition);
+            }
+            output::json(&document);
+        }
+        KpiFormat::Csv => print_csv(&rows),
+        KpiFormat::Human => {
+            if let Some(definition) = &definition {
+                print_definition(definition);
+            }
+            let rounded: Vec<Json> = rows.iter().map(rounded).collect();
+            output::table(&rounded, &["id", "value", "unit", "change", "at", "missing"]);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn find(store: &Store, options: &Options, until: Instant) -> anyhow::Result<(Vec<Json>, Option<KpiDefinition>)> {
+    let definitions = kpi_definitions(store).await?;
+    let Some(id) = &options.id else {
+        let mut figures: BTreeMap<String, KpiRow> =
+            store.latest_kpis(until).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
+        let rows = definitions.iter().map(|(id, definition)| match figures.remove(id) {
+            Some(figure) => row(figure, definition.about.as_deref()),
+            None => not_made_yet(id, definition),
+        });
+        return Ok((rows.collect(), None));
+    };
+    let history = store.kpi_history(id, until, MOST).await?;
+    let definition = definitions.get(id).cloned();
+    // A list that is empty because of a typo would be believed.
+    if history.is_empty() && definition.is_none() {
+        let near = nearest(id, definitions.keys().map(String::as_str));
+        let help = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        anyhow::bail!("no document makes a KPI `{id}`{help}");
+    }
+    let about = definition.as_ref().and_then(|definition| definition.about.clone());
+    let mut rows: Vec<Json> = history.into_iter().map(|figure| row(figure, about.as_deref())).collect();
+    if let (true, Some(definition)) = (rows.is_empty(), &definition) {
+        rows.push(not_made_yet(id, definition));
+    }
+    Ok((rows, definition))
+}
+
+fn row(figure: KpiRow, about: Option<&str>) -> Json {
+    json!({
+        "id": figure.id,
+        "at": figure.at,
+        "value": figure.value,
+        "unit": figure.unit,
+        "missing": figure.missing,
+        "change": figure.value.zip(figure.before).map(|(value, before)| value - before),
+        "before": figure.before,
+        "before_at": figure.before_at,
+        "revision": figure.revision,
+        "about": about,
+    })
+}
+
+fn not_made_yet(id: &str, definition: &KpiDefinition) -> Json {
+    json!({
+        "id": id,
+        "at": null,
+        "value": null,
+        "unit": definition.unit.name(),
+        "missing": "it was not calculated yet: the daemon does so at its next slot, `keepwell run --once --at` at once",
+        "change": null,
+        "before": null,
+        "before_at": null,
+        "revision": null,
+        "about": definition.about,
+    })
+}
+
+fn describe(definition: &KpiDefinition) -> Json {
+    json!({
+        "about": definition.about,
+        "formula": definition.formula,
+        "value": definition.value,
+        "unit": definition.unit.name(),
+        "source": definition.source,
+        "schedule": definition.schedule,
+    })
+}
+
+fn print_definition(definition: &KpiDefinition) {
+    let parts = [
+        ("about", definition.about.as_deref()),
+        ("formula", definition.formula.as_deref()),
+        ("value", Some(definition.value.as_str())),
+        ("source", definition.source.as_deref()),
+        ("schedule", Some(definition.schedule.as_str())),
+    ];
+    for (name, text) in parts.into_iter().filter_map(|(name, text)| Some((name, text?))) {
+        say!("{}{}", output::pad(name, 10), text.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    say!();
+}
+
+/// To two decimals, as people read it.
+fn rounded(row: &Json) -> Json {
+    let mut row = row.clone();
+    for column in ["value", "change"] {
+        if let Some(number) = row[column].as_f64() {
+            row[column] = json!((number * 100.0).round() / 100.0);
+        }
+    }
+    row
+}
+
+fn print_csv(rows: &[Json]) {
+    say!("{}", COLUMNS.join(","));
+    for row in rows {
+        let field = |column: &&str| match &row[*column] {
+            Json::Null => String::new(),
+            Json::String(text) => output::csv_field(text),
+            other => other.to_string(),
+        };
+        say!("{}", COLUMNS.iter().map(field).collect::<Vec<_>>().join(","));
+    }
+}

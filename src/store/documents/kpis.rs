@@ -1,0 +1,92 @@
+//! The figures that documents `kpi:` make: written once, each at its slot.
+
+use sqlx::FromRow;
+
+use crate::clock::Instant;
+use crate::store::Store;
+
+/// A figure to write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewKpi<'a> {
+    pub id: &'a str,
+    pub at: Instant,
+    pub revision: &'a str,
+    pub unit: &'a str,
+    /// The figure, or why there is none.
+    pub figure: Result<f64, String>,
+}
+
+/// A figure that a document has made.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct KpiRow {
+    pub id: String,
+    pub at: Instant,
+    pub revision: String,
+    pub value: Option<f64>,
+    pub unit: String,
+    /// Why there is none.
+    pub missing: Option<String>,
+    /// The latest figure of a month before or earlier, but no more than two; `None`
+    /// where there is none.
+    pub before: Option<f64>,
+    pub before_at: Option<Instant>,
+}
+
+/// A figure with the one of a month before.
+const FIGURES: &str = "select k.id, k.at, k.revision, k.value, k.unit, k.missing, b.value as before, b.at as before_at
+    from keepwell.kpis k
+    left join lateral (
+        select e.value, e.at from keepwell.kpis e
+        where e.id = k.id and e.value is not null and e.unit = k.unit
+            and e.at <= (k.at at time zone 'UTC' - interval '1 month') at time zone 'UTC'
+            and e.at > (k.at at time zone 'UTC' - interval '2 months') at time zone 'UTC'
+        order by e.at desc limit 1) b on true";
+
+impl Store {
+    /// Writes a figure. One that is there stays as it is; returns whether it is new.
+    pub async fn write_kpi(&self, kpi: &NewKpi<'_>) -> sqlx::Result<bool> {
+        let written = sqlx::query(
+            "insert into keepwell.kpis (id, at, revision, value, unit, missing) values ($1, $2, $3, $4, $5, $6)
+             on conflict (id, at) do nothing",
+        )
+        .bind(kpi.id)
+        .bind(kpi.at)
+        .bind(kpi.revision)
+        .bind(kpi.figure.as_ref().ok())
+        .bind(kpi.unit)
+        .bind(kpi.figure.as_ref().err())
+        .execute(self.pool())
+        .await?;
+        Ok(written.rows_affected() > 0)
+    }
+
+    /// The latest figure of each document until an instant, itself included, in order
+    /// of their ids.
+    pub async fn latest_kpis(&self, until: Instant) -> sqlx::Result<Vec<KpiRow>> {
+        let latest = format!(
+            "{FIGURES} where k.at = (select max(l.at) from keepwell.kpis l where l.id = k.id and l.at <= $1)
+             order by k.id collate \"C\""
+        );
+        sqlx::query_as(sqlx::AssertSqlSafe(latest)).bind(until).fetch_all(self.pool()).await
+    }
+
+    /// The values of all documents after one instant and until another, itself
+    /// included, in order of their ids and instants.
+    pub async fn kpi_values(&self, after: Instant, until: Instant) -> sqlx::Result<Vec<(String, Instant, f64)>> {
+        sqlx::query_as(
+            "select id, at, value from keepwell.kpis where value is not null and at > $1 and at <= $2
+             order by id collate \"C\", at",
+        )
+        .bind(after)
+        .bind(until)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// The figures of a document until an instant, itself included, the latest first;
+    /// at most so many.
+    pub async fn kpi_history(&self, id: &str, until: Instant, most: i64) -> sqlx::Result<Vec<KpiRow>> {
+        let history = format!("{FIGURES} where k.id = $1 and k.at <= $2 order by k.at desc limit $3");
+        sqlx::query_as(sqlx::AssertSqlSafe(history)).bind(id).bind(until).bind(most).fetch_all(self.pool()).await
+    }
+}
