@@ -5,7 +5,7 @@
 //! pages of colleagues are for this machine only. One resource per file:
 //! `inbox` and `task` are a CSM's day, `accounts` and `account` find a customer and say everything about
 //! it (`timeline` in words, `why` it enters a playbook or not), `playbooks` and `messages` show what
-//! was decided and written, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
+//! was decided and written, `kpis` figures over all accounts, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
 //! whatever watches the process. `guard` stands before all of them: it answers
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
@@ -43,6 +43,7 @@ mod fact;
 mod guard;
 mod health;
 mod inbox;
+mod kpis;
 mod messages;
 mod page;
 mod playbook_views;
@@ -171,6 +172,8 @@ fn for_colleagues() -> Router<Arc<WebState>> {
         .route("/accounts/{id}", get(account::show))
         .route("/playbooks", get(playbooks::list))
         .route("/playbooks/{id}", get(playbooks::show))
+        .route("/kpis", get(kpis::list))
+        .route("/kpis/{id}", get(kpis::show))
         .route("/messages", get(messages::list))
         .route("/messages/{id}", get(messages::show))
         .route("/messages/{id}/settle", post(messages::settle))

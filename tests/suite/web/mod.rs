@@ -20,6 +20,7 @@ mod account;
 mod accounts;
 mod connections;
 mod damaged_links;
+mod kpis;
 mod preferences;
 mod refusals;
 
