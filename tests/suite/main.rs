@@ -31,6 +31,7 @@ mod health;
 mod histories;
 mod impact_command;
 mod import;
+mod kpis;
 mod listeners;
 mod lsp;
 mod mcp;

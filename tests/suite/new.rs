@@ -11,7 +11,8 @@ fn shipped() -> Vec<(String, String)> {
     let below = |path: &str| Some(path.strip_prefix("playbooks/")?.strip_suffix(".yaml")?.to_owned());
     let of = |(path, _): (String, String)| {
         let name = below(&path)?;
-        let (area, id) = name.split_once('/').unwrap_or_else(|| panic!("{path} is in no area"));
+        let (area, rest) = name.split_once('/').unwrap_or_else(|| panic!("{path} is in no area"));
+        let id = rest.rsplit('/').next().unwrap();
         Some((id.to_owned(), area.to_owned()))
     };
     let found: Vec<(String, String)> = shipped_files().into_iter().filter_map(of).collect();
@@ -38,11 +39,16 @@ fn every_shipped_playbook_can_be_begun_with() {
         let text = file(&home, &path);
         let is_playbook = text.contains(&format!("\nplaybook: {own}\n"));
         let is_score = text.contains(&format!("\nscore: {own}\n"));
-        assert!((is_playbook || is_score) && !text.contains("Keywords"), "{text}");
+        let is_kpi = text.contains(&format!("\nkpi: {own}\n"));
+        assert!((is_playbook || is_score || is_kpi) && !text.contains("Keywords"), "{text}");
         for word in ["check", "test"] {
             assert!(answer.stdout.contains(&format!("keepwell {word} {path}")), "{answer:?}");
         }
-        let next = if is_playbook { "plan --playbook" } else { "scores" };
+        let next = match (is_playbook, is_kpi) {
+            (true, _) => "plan --playbook",
+            (_, true) => "kpi",
+            _ => "scores",
+        };
         assert!(answer.stdout.contains(&format!("keepwell {next} {own}")), "{answer:?}");
     }
     // All of them together, and without a word.

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::ShippedPlaybook;
+use crate::playbook::document::PLAYBOOK_WORD;
 
 /// The line of a shipped playbook with the words that people look for it by.
 pub const KEYWORDS: &str = "# Keywords:";
@@ -45,11 +46,16 @@ pub struct Reason {
 pub fn fits(wish: &str, playbooks: Vec<ShippedPlaybook>) -> Vec<Fit> {
     let words = words(wish);
     let weights: Vec<BTreeMap<String, f64>> = playbooks.iter().map(weights).collect();
+    let kinds: Vec<&str> = playbooks.iter().map(|playbook| playbook.first_key).collect();
     let of = |playbook: ShippedPlaybook, own: &BTreeMap<String, f64>| {
+        let is_playbook = playbook.first_key == PLAYBOOK_WORD;
         let mut reasons = Vec::new();
         for (root, word) in &words {
             let Some(weight) = own.get(root) else { continue };
-            let sharers = weights.iter().filter(|weights| weights.contains_key(root)).count();
+            // A playbook among playbooks: that many figures are about churn does not say
+            // less of a playbook that is.
+            let alike = kinds.iter().zip(&weights).filter(|(kind, _)| (**kind == PLAYBOOK_WORD) == is_playbook);
+            let sharers = alike.filter(|(_, weights)| weights.contains_key(root)).count();
             reasons.push(Reason { word: word.clone(), weight: weight / sharers as f64 });
         }
         reasons.sort_by(|one, other| other.weight.total_cmp(&one.weight));
@@ -115,7 +121,6 @@ fn root(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::catalog::shipped::playbooks;
-    use crate::playbook::document::PLAYBOOK_WORD;
 
     fn fitting_playbooks(wish: &str) -> Vec<String> {
         fits(wish, playbooks()).into_iter().map(|fit| fit.playbook.id).collect()
@@ -145,6 +150,7 @@ mod tests {
             ("Invite colleagues who never signed in", "first-login"),
             ("a business review every quarter", "quarterly-review"),
             ("help accounts that are stuck before activation", "no-activation"),
+            ("net revenue retention", "net-revenue-retention"),
         ] {
             assert_eq!(fitting_playbooks(wish), [id], "{wish}");
         }

@@ -10,7 +10,7 @@
 //! - `rows`: the rows, in the shape of the schema `customers`;
 //! - `generate`: the company as a whole, from `accounts`, `people`, `usage`
 //!   (events) and `feedback` (scores and tickets);
-//! - `practice`: sign-ups, visits, invoices and referrals, as events;
+//! - `practice`: sign-ups, visits, invoices, orders and referrals, as events;
 //! - `signs`: champions who left, tickets that pile up, errors of those who are new;
 //! - `history`: what the accounts were before, as `account_changes` keeps it;
 //! - `planted`: whose usage or NPS fell in the past, and who left;

@@ -1,4 +1,4 @@
-//! What happens around the product: sign-up, errors, visits, invoices and referrals,
+//! What happens around the product: sign-up, errors, visits, invoices, orders and referrals,
 //! under the names that `docs/playbooks.md` proposes for them.
 
 use chrono::Duration;
@@ -22,6 +22,7 @@ pub(crate) fn events(
         vec![(account.signed_up_at, "signed_up", json!({ "plan": plan(account) }))];
     found.extend(visits(anchor, spread, account));
     found.extend(invoices(anchor, spread, account));
+    found.extend(orders(anchor, spread, account));
     found.extend(signs::errors(anchor, row, account));
     if account.tier != "C" && spread.chance(Topic::Practice, 0, 0.12) {
         let age = (end - account.signed_up_at).num_seconds() as f64 / 86_400.0;
@@ -96,6 +97,25 @@ fn invoices(anchor: Instant, spread: Spread, account: &SampleAccount) -> Vec<(In
             found.push((paid_at, "invoice_paid", properties));
         }
         issued_at += Duration::days(30);
+    }
+    found
+}
+
+/// What six of ten customers order beside their subscription, one after the other.
+fn orders(anchor: Instant, spread: Spread, account: &SampleAccount) -> Vec<(Instant, &'static str, Json)> {
+    let mut found = Vec::new();
+    if account.status == "trial" || !spread.chance(Topic::Order, 0, 0.6) {
+        return found;
+    }
+    let mut placed_at = account.signed_up_at + seconds(spread.between(Topic::Order, 1, 20.0, 150.0));
+    for index in 0.. {
+        if placed_at >= anchor {
+            break;
+        }
+        let item = spread.pick(Topic::Order, 1_000 + index * 3, &["training", "connector", "consulting"]);
+        let amount = 50 * spread.whole(Topic::Order, 1_001 + index * 3, 4, 40);
+        found.push((placed_at, "order_placed", json!({ "item": item, "amount": amount })));
+        placed_at += seconds(spread.between(Topic::Order, 1_002 + index * 3, 70.0, 260.0));
     }
     found
 }

@@ -31,6 +31,7 @@ pub(crate) enum Topic {
     Plan,
     Practice,
     Sign,
+    Order,
 }
 
 /// A source of scattered numbers for one row: the same row, topic and index

@@ -187,6 +187,14 @@ fn the_practice_has_what_its_facts_ask_for() {
         let (issued, paid) = (amount("invoice_issued"), amount("invoice_paid"));
         assert!(paid < issued && paid * 100 > issued * 85, "{paid} of {issued} are paid");
         assert!((8..40).contains(&named("referral_made").len()));
+        let orders = named("order_placed");
+        let buyers: HashSet<&str> = orders.iter().map(|event| event.account_id.as_str()).collect();
+        assert!(
+            buyers.len() > 100 && orders.len() * 2 > buyers.len() * 3,
+            "{} orders of {}",
+            orders.len(),
+            buyers.len()
+        );
         assert!(company.owners.len() > 200 && company.owners.iter().any(|owner| owner.role == "inside"));
         let lately =
             |ticket: &&SampleTicket| ticket.topic == "export" && anchor - ticket.opened_at < Duration::days(21);
