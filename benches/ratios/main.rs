@@ -38,6 +38,7 @@ mod evaluate;
 #[allow(clippy::unwrap_used)]
 mod faults;
 mod hundred;
+mod kpis;
 mod memory;
 mod mutants;
 mod pairs;
@@ -50,7 +51,8 @@ mod support;
 use store::Scale;
 
 /// What is measured, in the order in which it runs.
-const PARTS: [&str; 8] = ["evaluate", "stream", "hundred", "authoring", "backtest", "memory", "enroll", "deliver"];
+const PARTS: [&str; 9] =
+    ["evaluate", "stream", "hundred", "authoring", "backtest", "memory", "enroll", "deliver", "kpis"];
 
 /// What runs only when it is named.
 const NAMED: [&str; 3] = ["faults", "mutants", "bounces"];
@@ -166,7 +168,7 @@ async fn measure(options: Options) -> anyhow::Result<()> {
     if asked("mutants") {
         mutants::measure(options.scale.accounts).await?;
     }
-    let own = |part: &&String| ["enroll", "deliver", "faults", "mutants", "bounces"].contains(&part.as_str());
+    let own = |part: &&String| ["enroll", "deliver", "kpis", "faults", "mutants", "bounces"].contains(&part.as_str());
     let others: Vec<&String> = options.parts.iter().filter(|part| !own(part)).collect();
     if !others.is_empty() {
         let store = store::Store::open(options.scale).await?;
@@ -197,6 +199,10 @@ async fn measure(options: Options) -> anyhow::Result<()> {
     if asked("deliver") {
         println!("\ndeliver: {} mails", options.messages);
         deliver::measure(&options).await?;
+    }
+    if asked("kpis") {
+        println!("\nkpis: the sample company");
+        kpis::measure(&options).await?;
     }
     // Let the servers write their last words before this process ends them.
     tokio::time::sleep(Duration::from_millis(50)).await;
