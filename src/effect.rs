@@ -141,53 +141,6 @@ impl Priority {
     }
 }
 
-/// What a survey asks for on a scale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Score {
-    /// How likely somebody is to recommend us, 0 to 10.
-    Nps,
-    /// How satisfied somebody is, 1 to 5.
-    Csat,
-    /// How easy something was, 1 to 7.
-    Ces,
-}
-
-impl Score {
-    pub const ALL: [(&'static str, Score); 3] = [("nps", Score::Nps), ("csat", Score::Csat), ("ces", Score::Ces)];
-
-    /// The word authors use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Score::Nps => "nps",
-            Score::Csat => "csat",
-            Score::Ces => "ces",
-        }
-    }
-
-    /// The score of that exact name.
-    pub fn parse(name: &str) -> Option<Score> {
-        Score::ALL.iter().find(|(word, _)| *word == name).map(|(_, score)| *score)
-    }
-
-    /// What can be answered.
-    pub fn values(self) -> std::ops::RangeInclusive<i32> {
-        match self {
-            Score::Nps => 0..=10,
-            Score::Csat => 1..=5,
-            Score::Ces => 1..=7,
-        }
-    }
-
-    /// What the lowest and the highest answer mean, for customers.
-    pub fn ends(self) -> (&'static str, &'static str) {
-        match self {
-            Score::Nps => ("not at all likely", "very likely"),
-            Score::Csat => ("very dissatisfied", "very satisfied"),
-            Score::Ces => ("very difficult", "very easy"),
-        }
-    }
-}
-
 /// When a mail of which nobody knows whether it arrived leaves once more, where
 /// its step asks for that: until then a bounce or a person may say it.
 pub const SENT_AGAIN_AFTER: chrono::Duration = chrono::Duration::hours(1);
@@ -220,6 +173,9 @@ pub struct MailDraft {
     pub variant: Option<String>,
     /// What a script wrote; `None` renders the step's templates.
     pub written: Option<Written>,
+    /// The survey that it asks: its id, or empty of a step's own question; `None` of
+    /// mail that asks nothing.
+    pub survey: Option<String>,
 }
 
 /// A mail that a script wrote: its words, which are final, and how it leaves.

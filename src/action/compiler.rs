@@ -9,6 +9,7 @@ use crate::config::{Config, DEFAULT_LANGUAGE};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{Schema, Subject};
 use crate::playbook::Source;
+use crate::playbook::document::Survey;
 use crate::rule::template::{Escape, Template, TemplateScope};
 use crate::rule::{self, Modules, NamedSteps, Neighbours, Rule, Sandbox, Scope, Wanted};
 
@@ -25,6 +26,8 @@ pub struct Compiler<'a> {
     /// The playbook's steps, by the functions that can name them.
     pub named_steps: &'a NamedSteps,
     pub neighbours: &'a Neighbours,
+    /// The surveys that a step may ask.
+    pub surveys: &'a [Arc<Survey>],
     /// The id of the playbook itself.
     pub own: &'a str,
     /// The statuses of the accounts that it is for.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::localized::{Localized, choose};
 use super::recipient::{Recipient, Recipients, TO};
-use super::variants::{MailText, MailTexts, VARIANTS};
+use super::variants::{MailTexts, VARIANTS};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
 use crate::diagnostic::{Diagnostic, Position};
@@ -23,7 +23,7 @@ use crate::playbook::reader::{Fields, Form, Key, KeyRule, Shape};
 use crate::playbook::yaml::Node;
 use crate::playbook::{Duration, Step, StepForm};
 use crate::rule::EvalError;
-use crate::rule::template::{Escape, RenderContext};
+use crate::rule::template::RenderContext;
 
 /// The kind `email`.
 pub struct Kind;
@@ -83,18 +83,29 @@ static EMAIL: Form = Form::new(
 /// A mail step, ready to be addressed and rendered.
 #[derive(Debug)]
 pub struct Email {
-    to: Recipients,
+    pub(super) to: Recipients,
     pub class: Class,
-    texts: MailTexts,
+    pub(super) texts: MailTexts,
     pub from: From,
     pub reply_to: ReplyTo,
     /// Whether it leaves in quiet hours too; only transactional mail may.
     pub ignores_quiet: bool,
     /// Whether it leaves once more when nobody knows what became of it.
     pub sends_again: bool,
-    valid_for: Duration,
+    pub(super) valid_for: Duration,
     /// The language of the configuration.
-    language: Option<String>,
+    pub(super) language: Option<String>,
+    /// What it asks, if it does.
+    pub(super) asks: Option<Asks>,
+}
+
+/// What a mail asks.
+#[derive(Debug)]
+pub(super) struct Asks {
+    /// The survey's id; empty of a step's own question.
+    pub survey: String,
+    /// The heading of the page, where it is not the mail's subject.
+    pub heading: Option<Localized>,
 }
 
 /// What is said of other mail that would ignore quiet hours, and the help.
@@ -204,6 +215,7 @@ impl StepKind for Kind {
             sends_again,
             valid_for,
             language: compiler.config.language.clone(),
+            asks: None,
         }))
     }
 }
@@ -218,7 +230,7 @@ pub(super) fn recipients<'n>(fields: &mut Fields<'n, '_>, enrolled: Subject) -> 
 
 /// Whom `to` names; in a playbook for contacts nobody but the enrolled one,
 /// unless it says otherwise.
-fn addressees(to: Option<&Node>, compiler: &mut Compiler) -> Option<Recipients> {
+pub(super) fn addressees(to: Option<&Node>, compiler: &mut Compiler) -> Option<Recipients> {
     match to {
         Some(node) => Recipients::parse(node, compiler),
         None => (compiler.subject == Subject::Contact).then_some(Recipients::Contact),
@@ -227,7 +239,13 @@ fn addressees(to: Option<&Node>, compiler: &mut Compiler) -> Option<Recipients> 
 
 /// Warns when the account's budget cannot let all mails of one step leave while
 /// they are valid, however little else is sent.
-fn warn_of_budget(to: &Recipients, at: Position, class: Class, valid_for: Duration, compiler: &mut Compiler) {
+pub(super) fn warn_of_budget(
+    to: &Recipients,
+    at: Position,
+    class: Class,
+    valid_for: Duration,
+    compiler: &mut Compiler,
+) {
     let (true, Duration::Seconds(span)) = (class.may_be_refused(), valid_for) else { return };
     for limit in &compiler.config.budget.account {
         let windows = usize::try_from(span / limit.window.num_seconds().max(1)).unwrap_or_default();
@@ -253,33 +271,18 @@ fn warn_of_budget(to: &Recipients, at: Position, class: Class, valid_for: Durati
 }
 
 impl Email {
-    /// The mail of a survey: its question is both the subject and the text.
-    pub(super) fn question(
-        question: Option<&Node>,
-        to: Option<&Node>,
-        valid_for: Duration,
-        compiler: &mut Compiler,
-    ) -> Option<Email> {
-        let to_place = to.or(question).map(|node| node.place);
-        let to = addressees(to, compiler);
-        if let (Some(to), Some(place)) = (&to, to_place) {
-            warn_of_budget(to, place, Class::Lifecycle, valid_for, compiler);
-        }
-        let subject = question.and_then(|node| Localized::parse(node, "question", compiler, Escape::Plain))?;
-        let body = question.and_then(|node| Localized::parse(node, "question", compiler, Escape::Markdown))?;
-        let (class, from, reply_to) = (Class::Lifecycle, From::Default, ReplyTo::Csm);
-        let text = MailText { subject: Arc::new(subject), body: Arc::new(body) };
-        Some(Email {
-            to: to?,
-            class,
-            texts: MailTexts::Single(text),
-            from,
-            reply_to,
-            ignores_quiet: false,
-            sends_again: false,
-            valid_for,
-            language: compiler.config.language.clone(),
-        })
+    /// What the page of its survey asks one recipient, where that is not the subject.
+    pub fn heading(
+        &self,
+        at: &Situation,
+        recipient: Option<&Contact>,
+        account_zone: Option<&str>,
+    ) -> Result<Option<String>, EvalError> {
+        let Some(heading) = self.asks.as_ref().and_then(|asks| asks.heading.as_ref()) else { return Ok(None) };
+        let locale = locale(at, recipient);
+        let chosen = choose(heading, heading, &locale, self.language.as_deref());
+        let zone = recipient_zone(recipient, account_zone, at.zone);
+        Ok(Some(chosen.subject.render(&at.render_context(recipient, zone, &chosen.locale))?.trim().to_owned()))
     }
 
     /// The variant of its texts that the account gets; `None` where all get the same.
@@ -299,11 +302,7 @@ impl Email {
         let variant = variant.filter(|name| self.texts.has(name)).or_else(|| self.variant(at));
         let Some(text) = self.texts.text(variant) else { return Err(EvalError::new("the step has no text")) };
         let zone = recipient_zone(recipient, account_zone, at.zone);
-        let account_locale = match at.context.facts.column("locale") {
-            Some(Value::Text(locale)) => locale.to_string(),
-            _ => "en".to_owned(),
-        };
-        let locale = recipient.and_then(|contact| contact.locale.clone()).unwrap_or(account_locale);
+        let locale = locale(at, recipient);
         let texts = choose(&text.subject, &text.body, &locale, self.language.as_deref());
         let context = RenderContext { is_mail: true, ..at.render_context(recipient, zone, &texts.locale) };
         let subject = texts.subject.render(&context)?.trim().to_owned();
@@ -311,10 +310,21 @@ impl Email {
     }
 }
 
+/// What language a recipient reads: their own, else their account's.
+fn locale(at: &Situation, recipient: Option<&Contact>) -> String {
+    let of_account = match at.context.facts.column("locale") {
+        Some(Value::Text(locale)) => locale.to_string(),
+        _ => "en".to_owned(),
+    };
+    recipient.and_then(|contact| contact.locale.clone()).unwrap_or(of_account)
+}
+
 impl Action for Email {
     fn reads(&self, reads: &mut Reads) {
         self.to.reads(reads);
         self.texts.all().into_iter().for_each(|template| reads.template(template));
+        let heading = self.asks.iter().filter_map(|asks| asks.heading.as_ref());
+        heading.flat_map(Localized::all).for_each(|template| reads.template(template));
         for column in ["name", "locale", "timezone"] {
             reads.cells.insert(Cell { subject: Subject::Account, path: CellPath::Column(column.to_owned()) });
         }
@@ -401,9 +411,9 @@ pub(super) fn addressed(
 ) -> Vec<EffectBody> {
     let now = at.context.facts.as_of;
     let valid_until = Calendar::add(at.calendar, now, valid_for, at.zone);
-    let (written, variant) = match text {
-        Text::Step(email) => (None, email.variant(at).map(str::to_owned)),
-        Text::Written(written) => (Some(written), None),
+    let (written, variant, survey) = match text {
+        Text::Step(email) => (None, email.variant(at).map(str::to_owned), email.asks.as_ref().map(|asks| &asks.survey)),
+        Text::Written(written) => (Some(written), None, None),
     };
     if recipients.is_empty() {
         let skipped = MessageDraft::Skipped {
@@ -448,6 +458,7 @@ pub(super) fn addressed(
                 valid_until,
                 variant: variant.clone(),
                 written: written.cloned(),
+                survey: survey.cloned(),
             })
         };
         bodies.push(EffectBody::Message(draft));

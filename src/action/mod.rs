@@ -12,6 +12,7 @@
 //! - `recipient` says whom mails go to, `staff` who takes a task or a notice,
 //!   `owner` who looks after an account in a role.
 //! - `variants` has the texts of a mail, and which of several an account gets.
+//! - `question_mail` is the mail of a survey.
 //! - `snooze` puts a task off.
 //! - `label` and `notice` are what steps and scripts have in common.
 
@@ -19,10 +20,12 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::effect::{EffectBody, Score};
+use crate::effect::EffectBody;
 use crate::facts::Cell;
 use crate::message::channel::Channel;
+use crate::playbook::document::Survey;
 use crate::playbook::reader::Shape;
+use crate::playbook::scale::Scale;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Duration, Step, StepForm};
 use crate::rule::template::Template;
@@ -37,6 +40,7 @@ mod mail_body;
 mod notice;
 mod notify;
 mod owner;
+mod question_mail;
 pub mod recipient;
 pub mod run;
 mod set;
@@ -93,8 +97,9 @@ pub trait StepKind: Sync {
     fn example(&self) -> Option<&'static str> {
         None
     }
-    /// A step with this body, as one of the form's functions sees it.
-    fn named(&self, id: &str, _function: &str, _body: &Node) -> NamedStep {
+    /// A step with this body, as one of the form's functions sees it, where steps may
+    /// ask these surveys.
+    fn named(&self, id: &str, _function: &str, _body: &Node, _surveys: &[Arc<Survey>]) -> NamedStep {
         NamedStep::new(id)
     }
     /// The labels that a step with this body sets; `None` where they cannot be told.
@@ -164,10 +169,12 @@ pub trait Action: Send + Sync + Debug {
 }
 
 /// A question that is asked by mail and answered on a page of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Question {
-    /// What is asked for; `None` is a text.
-    pub score: Option<Score>,
+    /// What answers are on; `None` where they are texts.
+    pub scale: Option<Scale>,
+    /// The survey that asks it; `None` of a step's own question.
+    pub survey: Option<Arc<Survey>>,
     /// How long an answer is awaited, from the beginning of the step.
     pub valid_for: Duration,
 }

@@ -12,6 +12,7 @@ use crate::diagnostic::nearest;
 use crate::effect::{EffectBody, Priority, TaskDraft};
 use crate::facts::{Cell, CellPath, Csm, Subject, Type, Value};
 use crate::playbook::calendar::Calendar;
+use crate::playbook::document::Survey;
 use crate::playbook::reader::form::words;
 use crate::playbook::reader::{Fields, Form, Key, NameOf, Shape, Written, no_duration};
 use crate::playbook::yaml::Node;
@@ -173,7 +174,7 @@ impl StepKind for Kind {
         Shape::Form(&TASK)
     }
 
-    fn named(&self, id: &str, function: &str, body: &Node) -> NamedStep {
+    fn named(&self, id: &str, function: &str, body: &Node, _surveys: &[Arc<Survey>]) -> NamedStep {
         if function != "outcome" {
             return NamedStep::new(id);
         }

@@ -8,13 +8,14 @@ use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 use super::program::Program;
-use super::ready::{ReadyPlaybook, ReadyReentry, ReadyTrigger};
+use super::ready::{ReadyBody, ReadyPlaybook, ReadyReentry, ReadyTrigger};
 use super::step_names::named_steps;
 use crate::action::{Compiler, Reads};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::facts::inventory::grouped;
 use crate::facts::{Arg, Cell, CellPath, Layout, NameKind, Schema, Subject};
+use crate::playbook::document::Survey;
 use crate::playbook::schedule::{self, Schedule};
 use crate::playbook::trigger::EventTrigger;
 use crate::playbook::{Duration, Playbook, Reentry, Source};
@@ -69,7 +70,9 @@ pub fn compile(
         }
     }
     let subject = Subject::from(playbook.subject);
-    let named_steps = named_steps(&playbook.steps);
+    // Its own survey is what its file says, whatever others call by that id.
+    let surveys: Vec<Arc<Survey>> = playbook.survey.iter().chain(&neighbours.surveys).cloned().collect();
+    let named_steps = named_steps(&playbook.steps, &surveys);
     let nothing = HashSet::new();
     let at_entry = Scope {
         schema,
@@ -131,6 +134,7 @@ pub fn compile(
         config,
         named_steps: &named_steps,
         neighbours,
+        surveys: &surveys,
         own: &playbook.id,
         statuses: &playbook.statuses,
         zone,
@@ -197,9 +201,17 @@ pub fn compile(
         .iter()
         .filter_map(|module| modules.text(module).map(|text| (module.clone(), text.to_owned())))
         .collect();
+    let asked = steps.iter().filter_map(|step| match &step.body {
+        ReadyBody::Action(action) => action.question()?.survey.as_ref(),
+        _ => None,
+    });
+    let own = |survey: &&Arc<Survey>| playbook.survey.as_ref().is_some_and(|own| Arc::ptr_eq(own, survey));
+    let asked = asked.filter(|survey| !own(survey));
+    let surveys: BTreeMap<String, String> = asked.map(|survey| (survey.id.clone(), survey.text.to_string())).collect();
     Some(ReadyPlaybook {
-        revision: revision(&playbook.text, &scripts),
+        revision: revision(&playbook.text, &scripts, &surveys),
         scripts,
+        surveys,
         zone,
         schedule,
         on,
@@ -299,15 +311,18 @@ fn depends_on_guard(problem: &Diagnostic) -> bool {
     }
 }
 
-/// The content hash of a playbook: its text and the scripts it reaches.
-pub fn revision(text: &str, scripts: &BTreeMap<String, String>) -> String {
+/// The content hash of a playbook: its text, the scripts it reaches and the surveys
+/// that its steps name.
+pub fn revision(text: &str, scripts: &BTreeMap<String, String>, surveys: &BTreeMap<String, String>) -> String {
     let mut hash = Sha256::new();
     hash.update(text.as_bytes());
-    for (module, text) in scripts {
-        hash.update([0]);
-        hash.update(module.as_bytes());
-        hash.update([0]);
-        hash.update(text.as_bytes());
+    for (kind, texts) in [(&[0][..], scripts), (&[0, 1], surveys)] {
+        for (name, text) in texts {
+            hash.update(kind);
+            hash.update(name.as_bytes());
+            hash.update([0]);
+            hash.update(text.as_bytes());
+        }
     }
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -17,7 +17,7 @@ use crate::action;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::Schema;
-use crate::playbook::document::{self, Document, FileDraft};
+use crate::playbook::document::{self, Document, FileDraft, Survey};
 use crate::playbook::parse::{self, Draft, IdClaim};
 use crate::playbook::source::{SourceFile, SourceSet};
 use crate::playbook::{Playbook, renaming};
@@ -74,16 +74,21 @@ pub struct Elsewhere {
     pub playbooks: Vec<String>,
     /// Documents, mistakes or not.
     pub documents: Vec<Document>,
+    /// Surveys, mistakes or not.
+    pub surveys: Vec<Arc<Survey>>,
 }
 
 impl Elsewhere {
     /// Of further files.
     pub fn of(sources: &SourceSet) -> Elsewhere {
-        let documents = sources.playbooks.iter().filter_map(|file| match read(file, &mut Vec::new())? {
-            FileDraft::Document(draft) => Some(draft.document),
-            FileDraft::Playbook(_) => None,
-        });
-        Elsewhere { playbooks: claimed_ids(sources), documents: documents.collect() }
+        let (mut documents, mut surveys) = (Vec::new(), Vec::new());
+        for draft in sources.playbooks.iter().filter_map(|file| read(file, &mut Vec::new())) {
+            match draft {
+                FileDraft::Document(draft) => documents.push(draft.document),
+                FileDraft::Playbook(draft) => surveys.extend(draft.playbook.survey),
+            }
+        }
+        Elsewhere { playbooks: claimed_ids(sources), documents, surveys }
     }
 }
 
@@ -94,7 +99,7 @@ pub fn load(
     config: &Config,
     schema: &Schema,
 ) -> (Vec<Arc<ReadyPlaybook>>, Vec<Diagnostic>) {
-    let elsewhere = Elsewhere { playbooks: others.to_vec(), documents: Vec::new() };
+    let elsewhere = Elsewhere { playbooks: others.to_vec(), ..Elsewhere::default() };
     let catalog = load_all(sources, &elsewhere, config, schema);
     (catalog.playbooks, catalog.problems)
 }
@@ -129,7 +134,12 @@ pub fn load_all(sources: &SourceSet, elsewhere: &Elsewhere, config: &Config, sch
     let labels: Option<Vec<BTreeSet<String>>> = labels.collect();
     ids.extend_from_slice(others);
     renaming::check_across(parsed.iter().chain(&broken), &ids, &mut problems);
+    let surveys = parsed.iter().chain(&broken).filter_map(|playbook| playbook.survey.clone());
+    let mut surveys: Vec<Arc<Survey>> = surveys.collect();
+    let besides = elsewhere.surveys.iter().filter(|one| !surveys.iter().any(|other| other.id == one.id));
+    surveys.extend(besides.cloned().collect::<Vec<_>>());
     let neighbours = Neighbours {
+        surveys,
         playbooks: Some(ids),
         labels: labels.filter(|_| whole).map(|labels| labels.into_iter().flatten().collect()),
         documents: (whole || !elsewhere.documents.is_empty()).then(|| {

@@ -23,6 +23,8 @@ pub struct ReadyPlaybook {
     pub revision: String,
     /// The script modules it reaches, by name.
     pub scripts: BTreeMap<String, String>,
+    /// The texts of the surveys that its steps name, by id.
+    pub surveys: BTreeMap<String, String>,
     pub zone: Tz,
     pub schedule: Schedule,
     /// The event that makes a subject a candidate.
@@ -172,6 +174,13 @@ impl ReadyPlaybook {
             Some(written) => written.ignores_quiet,
             None => self.action(step).and_then(|action| action.email()).is_some_and(|email| email.ignores_quiet),
         }
+    }
+
+    /// How many seconds a mail step leaves a contact alone after another survey; `None`
+    /// where it does not ask whether there was one.
+    pub fn left_alone_after_surveys(&self, step: &str) -> Option<i64> {
+        let survey = self.action(step)?.question()?.survey.as_ref()?;
+        Some(survey.not_again_within).filter(|seconds| *seconds > 0)
     }
 
     /// Whether deciding who enters needs to know since when the condition has

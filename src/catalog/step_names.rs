@@ -2,14 +2,16 @@
 //! `done("call")`, and as the labels that conditions read.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::action::{self, KINDS};
+use crate::playbook::document::Survey;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Step, StepBody};
 use crate::rule::{NamedSteps, Sandbox};
 
-/// The steps that each function about steps can name.
-pub(super) fn named_steps(steps: &[Step]) -> NamedSteps {
+/// The steps that each function about steps can name, where they may ask these surveys.
+pub(super) fn named_steps(steps: &[Step], surveys: &[Arc<Survey>]) -> NamedSteps {
     let mut names = NamedSteps::default();
     for kind in KINDS {
         kind.form().functions.iter().for_each(|function| names.declare(function, kind.name()));
@@ -17,7 +19,7 @@ pub(super) fn named_steps(steps: &[Step]) -> NamedSteps {
     for (step, body) in actions(steps) {
         let Some(kind) = action::kind(&step.kind) else { continue };
         for function in kind.form().functions {
-            names.add(function, kind.named(&step.id, function, body));
+            names.add(function, kind.named(&step.id, function, body, surveys));
         }
     }
     names

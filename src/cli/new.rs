@@ -14,7 +14,7 @@ use super::{Format, Global, output};
 use crate::catalog::claimed_id;
 use crate::catalog::shipped::{self, ShippedPlaybook};
 use crate::diagnostic::nearest;
-use crate::playbook::document::PLAYBOOK_WORD;
+use crate::playbook::document::{PLAYBOOK_WORD, SURVEY_WORD};
 use crate::playbook::renaming::is_id;
 use crate::playbook::source::SourceSet;
 
@@ -46,7 +46,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let id = options.id.clone().unwrap_or_else(|| playbook.id.clone());
     let file = free_file(global, &playbook, &id)?;
     let config = configuration(global)?;
-    let is_playbook = playbook.first_key == PLAYBOOK_WORD;
+    let is_playbook = [PLAYBOOK_WORD, SURVEY_WORD].contains(&playbook.first_key);
     let names_alerts_to = config.alerts_to.is_none() && is_playbook;
     let scripts = write_scripts(&global.scripts, &playbook)?;
     write_new(&file, &playbook.copy(&id, names_alerts_to || !is_playbook))?;

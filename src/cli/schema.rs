@@ -12,7 +12,8 @@ use super::database::configuration;
 use super::{Global, output};
 use crate::catalog::json_schema::{self, Deployment};
 use crate::facts::Schema;
-use crate::playbook::document::{self, DocumentKind, PLAYBOOK_WORD};
+use crate::playbook::document::{self, PLAYBOOK_WORD};
+use crate::playbook::reader::Form;
 use crate::playbook::source::SourceSet;
 
 #[derive(Debug, Args)]
@@ -27,12 +28,12 @@ pub struct Options {
 }
 
 /// A kind of file that people write.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub enum FileKind {
     /// A file of the playbooks' folder: a playbook, or a document beside playbooks.
     Playbook,
     /// A document of one kind alone.
-    Document(&'static DocumentKind),
+    Document(&'static Form),
     /// keepwell.yaml.
     Configuration,
 }
@@ -49,7 +50,10 @@ impl FileKind {
         match word.as_str() {
             PLAYBOOK_WORD => Ok(FileKind::Playbook),
             CONFIGURATION => Ok(FileKind::Configuration),
-            word => document::kind(word).map(FileKind::Document).ok_or_else(|| format!("no file is a `{word}`")),
+            word => {
+                let form = document::documents().find(|(known, ..)| *known == word).map(|(.., form)| form);
+                form.map(FileKind::Document).ok_or_else(|| format!("no file is a `{word}`"))
+            }
         }
     }
 }
@@ -75,7 +79,7 @@ pub async fn answer(global: &Global, kind: FileKind, of_store: bool) -> anyhow::
     let deployment = Deployment::new(&sources, &config, schema);
     Ok(match kind {
         FileKind::Playbook => json_schema::of_file(&deployment),
-        FileKind::Document(kind) => json_schema::of_document(kind, &deployment),
+        FileKind::Document(form) => json_schema::of_document(form, &deployment),
         FileKind::Configuration => json_schema::of_configuration(&deployment),
     })
 }

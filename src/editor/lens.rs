@@ -1,6 +1,7 @@
 //! What can be started from the lines of a playbook.
 
 use crate::diagnostic::Position;
+use crate::playbook::document::{PLAYBOOK_WORD, SURVEY_WORD};
 use crate::playbook::source::SourceFile;
 use crate::playbook::yaml::{self, Entry, Node};
 
@@ -11,10 +12,13 @@ pub struct CaseLine {
     pub place: Position,
 }
 
-/// Where the key `playbook` stands; `None` where the text is no YAML, or has none.
+/// Where the key `playbook` or `survey` stands; `None` where the text is no YAML, or has
+/// neither.
 pub fn playbook_line(file: &SourceFile) -> Option<Position> {
     let tree = yaml::read(&file.path, &file.text, &mut Vec::new())?;
-    Some(find(tree.as_mapping()?, "playbook")?.key_place)
+    let entries = tree.as_mapping()?;
+    let first = find(entries, PLAYBOOK_WORD).or_else(|| find(entries, SURVEY_WORD))?;
+    Some(first.key_place)
 }
 
 /// The cases of a playbook, in the order of the text; none where it is no YAML.

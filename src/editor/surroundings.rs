@@ -9,7 +9,7 @@ use crate::catalog;
 use crate::catalog::json_schema::Deployment;
 use crate::config::{CONFIGURATION, Config, DEFAULT_FILE};
 use crate::facts::{NameKind, Schema};
-use crate::playbook::document::claimed_kind;
+use crate::playbook::document::{SURVEY, claimed_kind};
 use crate::playbook::form::PLAYBOOK;
 use crate::playbook::reader::{Form, NameOf};
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
@@ -137,8 +137,13 @@ impl Written {
             .into_iter()
             .flatten()
             .find_map(|text| catalog::draft(&SourceFile { path: file.path.clone(), text }, &mut Vec::new()));
-        let form = claimed_kind(&file.text).map_or(&PLAYBOOK, |kind| kind.form);
-        Written { form, playbook: draft.map(|draft| draft.playbook) }
+        let playbook = draft.map(|draft| draft.playbook);
+        let of_playbook = match playbook.as_ref().and_then(|playbook| playbook.survey.as_ref()) {
+            Some(_) => &SURVEY,
+            None => &PLAYBOOK,
+        };
+        let form = claimed_kind(&file.text).map_or(of_playbook, |kind| kind.form);
+        Written { form, playbook }
     }
 
     /// Whether it is for contacts.
@@ -157,7 +162,7 @@ impl Written {
         let steps = self.playbook.iter().flat_map(actions);
         let named = steps.filter_map(|(step, body)| {
             let kind = action::kind(&step.kind)?;
-            kind.form().functions.contains(&function).then(|| kind.named(&step.id, function, body))
+            kind.form().functions.contains(&function).then(|| kind.named(&step.id, function, body, &[]))
         });
         named.map(|step| (step.id, step.texts)).collect()
     }

@@ -11,6 +11,7 @@ use super::guard::Guard;
 use super::holdout::{self, Drawn};
 use super::matched_since::{MatchChange, MatchedSince};
 use super::state::{Enrollment, Phase, State};
+use super::turn::first_turn;
 use crate::catalog::{ReadyPlaybook, ReadyReentry};
 use crate::clock::Instant;
 use crate::facts::{Cell, Facts, Progress, Value};
@@ -37,6 +38,8 @@ pub struct History {
     pub overtaken: bool,
     /// Whether this is the playbook's very first run.
     pub first_run: bool,
+    /// When the playbook was first published; `None` where turns do not matter.
+    pub began: Option<Instant>,
     /// What the account's enrollments here say about its side of the comparison.
     pub drawn: Drawn,
 }
@@ -52,6 +55,7 @@ impl History {
         self.matched_since = self.matched_since.or(other.matched_since);
         self.overtaken |= other.overtaken;
         self.first_run |= other.first_run;
+        self.began = [self.began, other.began].into_iter().flatten().min();
         self.drawn = self.drawn.merge(other.drawn);
     }
 }
@@ -88,6 +92,8 @@ pub enum Skip {
     Existing { since: Instant },
     /// The condition has not been true for long enough.
     NotYet { since: Instant, until: Instant },
+    /// Its first turn to be asked begins later.
+    Turn { begins: Instant },
     /// A run of a later slot has decided it already.
     Overtaken,
     /// The value of `once_per` is missing.
@@ -114,6 +120,7 @@ impl Skip {
             Skip::Gap { .. } => "gap",
             Skip::Existing { .. } => "existing",
             Skip::NotYet { .. } => "not yet",
+            Skip::Turn { .. } => "turn",
             Skip::Overtaken => "superseded",
             Skip::NoKey => "no key",
             Skip::NoValue(_) => "no value",
@@ -132,6 +139,7 @@ impl Skip {
             | Skip::Gap { .. }
             | Skip::Existing { .. }
             | Skip::NotYet { .. }
+            | Skip::Turn { .. }
             | Skip::Overtaken => false,
         }
     }
@@ -144,6 +152,7 @@ impl Skip {
             Skip::Gap { .. } => Guard::Gap,
             Skip::Existing { .. } => Guard::Existing,
             Skip::NotYet { .. } => Guard::NotYet,
+            Skip::Turn { .. } => Guard::Turn,
             Skip::NoValue(_) => Guard::Clause,
             Skip::Stopped => Guard::Stopped,
             Skip::Ended(end) => end.guard(),
@@ -227,6 +236,11 @@ fn enter(
     }
     if let Some(MatchedSince { since, existing: true }) = matched_since {
         return Admission::Skip(Skip::Existing { since });
+    }
+    if let (Some(_), None, Some(began)) = (matched_since, history.last_started, history.began)
+        && let Some(begins) = first_turn(playbook, &context.facts.subject(), began, context.facts.as_of)
+    {
+        return Admission::Skip(Skip::Turn { begins });
     }
     let entry_key = match reentry_key(playbook, context, history, matched_since, calendar) {
         Ok(key) => key,

@@ -22,6 +22,8 @@ pub enum Guard {
     Existing,
     /// `holds_for`.
     NotYet,
+    /// The turn of a contact in the period of a survey.
+    Turn,
     DayCap,
     Holdout,
     /// A run that waits for a person.
@@ -49,6 +51,7 @@ impl Guard {
             Guard::Gap => "gap",
             Guard::Existing => "existing",
             Guard::NotYet => "not yet",
+            Guard::Turn => "turn",
             Guard::DayCap => "day cap",
             Guard::Holdout => "holdout",
             Guard::Hold => "hold",
@@ -73,6 +76,7 @@ impl Guard {
             Guard::Gap => "it entered too short a time ago",
             Guard::Existing => "it matched before the playbook began",
             Guard::NotYet => "it is too early",
+            Guard::Turn => "its turn comes later",
             Guard::DayCap => "as many as may enter in a day have entered",
             Guard::Holdout => "it is held out, to compare with",
             Guard::Hold => "the run waits for a person",

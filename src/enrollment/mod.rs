@@ -11,7 +11,8 @@
 //! - `late_goal` is a goal that comes true after the end;
 //! - `own_acts` is what a step does that the steps behind it see at once;
 //! - [`move_revision`] is where an enrollment stands in another revision;
-//! - `matched_since` is since when a condition has been true.
+//! - `matched_since` is since when a condition has been true;
+//! - `turn` spreads the first questions of a survey over its period.
 //!
 //! Nothing here does IO, knows SQL or reads the clock: `now` is the instant of
 //! the facts.
@@ -29,6 +30,7 @@ pub mod outlook;
 mod own_acts;
 mod passage;
 mod state;
+mod turn;
 
 pub use admit::{Admission, Decision, History, Skip, admit, admit_named, at_entry};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};

@@ -34,6 +34,8 @@ pub struct History {
     pub tasks: Vec<TaskRecord>,
     /// Customer mails that left, without those of shadow mode.
     pub mails: Vec<MailRecord>,
+    /// What people answered to surveys.
+    pub answers: Vec<AnswerRecord>,
     /// Labels that were set or removed, in that order, without those of shadow mode.
     pub labels: Vec<LabelRecord>,
     /// The stages and tiers that documents have found, in the order of their instants.
@@ -248,6 +250,24 @@ pub struct MailRecord {
     /// Whom it went to; `None` for an address that belongs to no contact.
     pub contact: Option<String>,
     pub sent_at: Instant,
+    /// Whether it asked something, as a survey does.
+    pub asks: bool,
+}
+
+/// An answer to a survey.
+#[derive(Clone, Debug)]
+pub struct AnswerRecord {
+    /// Breaks ties between equal instants: the greater id is the later.
+    pub id: String,
+    /// Whose it is; `None` for an address that belongs to no contact.
+    pub contact: Option<String>,
+    /// The name of its score; `None` where it is a text.
+    pub score: Option<String>,
+    /// The survey's id; `None` of a step's own question.
+    pub survey: Option<String>,
+    /// What was written; `None` where it has no words.
+    pub text: Option<String>,
+    pub at: Instant,
 }
 
 /// A label that was set or removed.

@@ -23,6 +23,56 @@ pub(super) const STATUSES: Key = Key::new(
     "The account statuses it is for. Default: `[active, trial]`.",
 );
 
+/// The ids that it had before.
+pub(super) const WAS: Key = Key::new(
+    "was",
+    Shape::Either(&[ID, Shape::list(&ID, 1)]),
+    "The id that it had before, or a list of them: its history goes on under the new one. `none` for a playbook that is new.",
+);
+/// Who hears of holds and failures.
+pub(super) const ALERTS_TO: Key =
+    Key::new("alerts_to", ADDRESS, "The address that hears of holds and failures. Default: the configuration's.");
+/// Whether it acts.
+pub(super) const MODE: Key = Key::new(
+    "mode",
+    Shape::Words(MODE_WORDS),
+    "`live` (default); `shadow`: decides and records everything, and nothing leaves; `paused`: nothing happens.",
+);
+/// The account stages that it suits.
+pub(super) const STAGES: Key = Key::new(
+    "stages",
+    Shape::list(&Shape::Name(NameOf::Stage), 1),
+    "The account stages it suits; an account without a stage does not match. Default: every stage.",
+);
+/// Whose mail goes first.
+pub(super) const MAIL_PRIORITY: Key = Key::new(
+    "mail_priority",
+    Shape::Whole { least: 0, most: 100 },
+    "0 to 100; the higher one goes first where a customer's budget is not enough for all. Default: 50.",
+);
+/// A neutral reason to stop.
+pub(super) const EXIT: Key =
+    Key::new("exit", Shape::Expression, "A neutral reason to stop; ends the enrollment as `exited`.");
+/// Whom it must not touch.
+pub(super) const SUPPRESS: Key = Key::new(
+    "suppress",
+    Shape::Expression,
+    "Accounts that this playbook must not touch; ends the enrollment as `blocked`.",
+);
+/// What stops a run before it touches too many.
+pub(super) const GUARDRAILS: Key = Key::new(
+    "guardrails",
+    Shape::Form(&guardrails::GUARDRAILS),
+    "What stops a run before it touches too many. What is not said here the configuration says.",
+);
+const A_CASE: Shape = Shape::Form(&case::CASE);
+/// Cases that are played.
+pub(super) const TESTS: Key = Key::new(
+    "tests",
+    Shape::list(&A_CASE, 0),
+    "Cases that `keepwell test` plays: at least how it should go, how it stops, and an account that must be left alone.",
+);
+
 /// The keys of a playbook.
 pub static PLAYBOOK: Form = Form::new(
     "a playbook",
@@ -32,25 +82,13 @@ pub static PLAYBOOK: Form = Form::new(
             ID,
             "The id: lower-case letters, digits and `-`. It stays when the file is renamed; another id needs `was`.",
         ),
-        Key::new(
-            "was",
-            Shape::Either(&[ID, Shape::list(&ID, 1)]),
-            "The id that it had before, or a list of them: its history goes on under the new one. `none` for a playbook that is new.",
-        ),
+        WAS,
         Key::new("about", Shape::Text, "One sentence for colleagues: what it is for."),
-        Key::new("alerts_to", ADDRESS, "The address that hears of holds and failures. Default: the configuration's."),
-        Key::new(
-            "mode",
-            Shape::Words(MODE_WORDS),
-            "`live` (default); `shadow`: decides and records everything, and nothing leaves; `paused`: nothing happens.",
-        ),
+        ALERTS_TO,
+        MODE,
         SUBJECT,
         STATUSES,
-        Key::new(
-            "stages",
-            Shape::list(&Shape::Name(NameOf::Stage), 1),
-            "The account stages it suits; an account without a stage does not match. Default: every stage.",
-        ),
+        STAGES,
         Key::new(
             "schedule",
             Shape::Text,
@@ -82,39 +120,23 @@ pub static PLAYBOOK: Form = Form::new(
             Shape::Either(&[Shape::Words(&["never", "on_rematch"]), Shape::Form(&REENTRY)]),
             "Whether an account may enter again: `never` (default), `on_rematch`, `{ gap: 60d }`, or `{ once_per: account.renewal_at }`.",
         ),
-        Key::new(
-            "mail_priority",
-            Shape::Whole { least: 0, most: 100 },
-            "0 to 100; the higher one goes first where a customer's budget is not enough for all. Default: 50.",
-        ),
+        MAIL_PRIORITY,
         Key::new("goal", Shape::Expression, "What counts as success; ends the enrollment as `goal`."),
         Key::new(
             "goal_window",
             Shape::Elapsed,
             "How long after the end a goal still counts, at most `90d`. Default: `30d`.",
         ),
-        Key::new("exit", Shape::Expression, "A neutral reason to stop; ends the enrollment as `exited`."),
-        Key::new(
-            "suppress",
-            Shape::Expression,
-            "Accounts that this playbook must not touch; ends the enrollment as `blocked`.",
-        ),
+        EXIT,
+        SUPPRESS,
         Key::new(
             "holdout",
             Shape::Either(&[OFF, BELOW_ALL]),
             "The share of accounts that gets nothing, for comparison, such as `10%`. Default: `off`.",
         ),
-        Key::new(
-            "guardrails",
-            Shape::Form(&guardrails::GUARDRAILS),
-            "What stops a run before it touches too many. What is not said here the configuration says.",
-        ),
+        GUARDRAILS,
         Key::required("steps", Shape::Steps { least: 1 }, "What happens to whoever enters, in order."),
-        Key::new(
-            "tests",
-            Shape::list(&Shape::Form(&case::CASE), 0),
-            "Cases that `keepwell test` plays: at least how it should go, how it stops, and an account that must be left alone.",
-        ),
+        TESTS,
     ]],
 )
 .rules(&[

@@ -32,6 +32,7 @@ pub mod parse;
 pub mod quiet_hours;
 pub mod reader;
 pub mod renaming;
+pub mod scale;
 pub mod schedule;
 pub mod season;
 pub mod source;
@@ -95,6 +96,15 @@ pub struct Playbook {
     pub steps: Vec<Step>,
     pub tests: Vec<case::Case>,
     pub places: Places,
+    /// The survey that it asks, where its file is one.
+    pub survey: Option<Arc<document::Survey>>,
+}
+
+impl Playbook {
+    /// The first key of its file.
+    pub fn first_key(&self) -> &'static str {
+        if self.survey.is_some() { document::SURVEY_WORD } else { document::PLAYBOOK_WORD }
+    }
 }
 
 /// Where keys stand whose values are judged later, with the customer store in view.

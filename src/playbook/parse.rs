@@ -170,6 +170,7 @@ fn playbook(file: &SourceFile, root: &Node, forms: &[StepForm], problems: &mut V
         guardrails,
         steps: steps.unwrap_or_default(),
         tests,
+        survey: None,
     }
 }
 
@@ -185,7 +186,7 @@ fn id(fields: &mut Fields<'_, '_>) -> Option<String> {
     None
 }
 
-fn recommend(fields: &mut Fields<'_, '_>, file: &Arc<str>, place: Position) {
+pub(super) fn recommend(fields: &mut Fields<'_, '_>, file: &Arc<str>, place: Position) {
     for (key, message, help) in [
         ("about", "nothing says what this playbook is for", "add `about:` with one sentence"),
         ("alerts_to", NO_ALERTS_TO, "add `alerts_to:` with an address, here or in the configuration"),
@@ -197,7 +198,7 @@ fn recommend(fields: &mut Fields<'_, '_>, file: &Arc<str>, place: Position) {
     }
 }
 
-fn mode(fields: &mut Fields<'_, '_>) -> Mode {
+pub(super) fn mode(fields: &mut Fields<'_, '_>) -> Mode {
     fields.one_of("mode", &MODES).unwrap_or(Mode::Live)
 }
 
@@ -276,7 +277,7 @@ fn holdout(fields: &mut Fields<'_, '_>) -> Option<f64> {
 }
 
 /// A list of distinct words with at least one.
-fn word_list(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> {
+pub(super) fn word_list(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> {
     Some(word_sources(fields, key)?.into_iter().map(|text| text.text.to_string()).collect())
 }
 

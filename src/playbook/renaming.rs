@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::reader::Fields;
+use super::scale::SURVEY_WORD;
 use super::yaml::{self, Node, NodeValue};
 use super::{Playbook, Source};
 use crate::diagnostic::{Diagnostic, Position};
@@ -13,7 +14,7 @@ pub const NEW: &str = "none";
 
 /// Keys that may differ where a playbook is only renamed: none of them says whom
 /// it enrolls or what it does.
-const OF_THE_NAME: [&str; 4] = ["playbook", "about", "was", "tests"];
+const OF_THE_NAME: [&str; 5] = ["playbook", SURVEY_WORD, "about", "was", "tests"];
 
 /// Whether a text can be a playbook's id.
 pub fn is_id(text: &str) -> bool {

@@ -1,13 +1,14 @@
 //! Which names an expression may use where it stands.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use chrono_tz::Tz;
 
 use super::named_steps::NamedSteps;
 use crate::diagnostic::nearest;
 use crate::facts::{Schema, Subject};
-use crate::playbook::document::{Document, DocumentBody, Score};
+use crate::playbook::document::{Document, DocumentBody, Score, Survey};
 
 /// What playbooks may name of one another.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Neighbours {
     pub labels: Option<BTreeSet<String>>,
     /// All documents beside playbooks; `None` where it does not matter what is named.
     pub documents: Option<Vec<Document>>,
+    /// The surveys that steps may ask, those with mistakes included.
+    pub surveys: Vec<Arc<Survey>>,
 }
 
 impl Neighbours {
@@ -44,6 +47,11 @@ impl Neighbours {
     pub(crate) fn scores(&self) -> Option<impl Iterator<Item = &str>> {
         let is_score = |document: &&Document| matches!(document.body, DocumentBody::Score(_));
         Some(self.documents.as_ref()?.iter().filter(is_score).map(|document| document.id.as_str()))
+    }
+
+    /// Whether answers to a survey are scores of that name.
+    pub(crate) fn asks_for(&self, score: &str) -> bool {
+        self.surveys.iter().any(|survey| survey.score_name() == Some(score))
     }
 
     /// What to say of a label that nobody sets: the message and the help.

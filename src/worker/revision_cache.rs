@@ -1,6 +1,6 @@
 //! Published revisions, compiled once and kept.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +12,7 @@ use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
 use crate::rule::functions::UnknownCell;
 use crate::rule::{Neighbours, Predicate};
 use crate::store::customers::facts::FactQuery;
+use crate::store::runs::playbooks::RevisionText;
 use crate::store::{Relations, Store};
 
 /// A revision with its queries.
@@ -115,11 +116,10 @@ pub(crate) async fn compile_revision(
     revision: &str,
 ) -> anyhow::Result<Option<Result<Loaded, String>>> {
     let Some(text) = store.revision_text(playbook, revision).await? else { return Ok(None) };
-    let scripts = text.modules();
     let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
     let (config, relations) = (config.clone(), store.relations().clone());
     let id = playbook.to_owned();
-    let compiled = tokio::task::spawn_blocking(move || compile(id, &file, scripts, &config, &relations)).await;
+    let compiled = tokio::task::spawn_blocking(move || compile(id, &file, &text, &config, &relations)).await;
     Ok(Some(compiled.unwrap_or_else(|_| Err("compiling it failed".to_owned()))))
 }
 
@@ -127,14 +127,15 @@ pub(crate) async fn compile_revision(
 fn compile(
     id: String,
     file: &SourceFile,
-    scripts: BTreeMap<String, String>,
+    text: &RevisionText,
     config: &Config,
     relations: &Relations,
 ) -> Result<Loaded, String> {
     let mut problems = Vec::new();
     let sources = SourceSet {
         playbooks: Vec::new(),
-        scripts: scripts
+        scripts: text
+            .modules()
             .into_iter()
             .map(|(module, text)| ScriptFile { path: format!("{module}.rhai").into(), module, text: text.into() })
             .collect(),
@@ -143,7 +144,12 @@ fn compile(
     let modules = catalog::modules(&sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox(&config.seasons));
     // What it names of others was looked at when it was published, and may be broken or gone since.
-    let (neighbours, schema) = (Neighbours::default(), relations.schema.with_anything_found());
+    let surveys = text.surveys().into_iter().filter_map(|(id, text)| {
+        let file = SourceFile { path: format!("{id}.yaml").into(), text: text.into() };
+        crate::catalog::parse(&file, &mut Vec::new())?.survey
+    });
+    let neighbours = Neighbours { surveys: surveys.collect(), ..Neighbours::default() };
+    let schema = relations.schema.with_anything_found();
     let ready = crate::catalog::parse(file, &mut problems).and_then(|playbook| {
         let playbook = Playbook { id, ..playbook };
         catalog::compile(playbook, &modules, &sandbox, config, &schema, &neighbours, &mut problems)

@@ -32,6 +32,7 @@ const SUMS: &str = "
     0016_account_owners.sql  b9a99da7c7472b53d99d173086efa335a25c72a83dc2f25af083cb936ab38bc9
     0017_documents.sql  ac8106069663dfb350ac049541ec072f81bcf7d2d80d7fb8c8f538cbd9655b12
     0018_standings.sql  885814589cb4b6f7e3ff06a842aca03702e44bfecab284ba7159f285631e9495
+    0019_surveys.sql  7fd6b08b30e30cf54ed3d2a6d891cc94ad68ea008ff4b73cd4eb844f8eb1c204
     0020_kpis.sql  572c6e1af1f9dbcd164bbbf72036dca633fda95c857870e19b3b6612dadb9986
     0021_event_triggers.sql  26dd4d757a6947ec325c0d8a3b2ae257a790e9b873ced626a02a6bc369c677b2
 ";

@@ -101,7 +101,7 @@ pub fn compile(
         .filter_map(|name| modules.text(name).map(|text| (name.clone(), text.to_owned())))
         .collect();
     Some(ReadyDocument {
-        revision: revision(&document.text, &scripts),
+        revision: revision(&document.text, &scripts, &BTreeMap::new()),
         scripts,
         zone,
         schedule,

@@ -10,7 +10,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::config::CONFIGURATION;
-use crate::playbook::document::{DocumentKind, KINDS};
+use crate::playbook::document::documents;
 use crate::playbook::form::PLAYBOOK;
 use crate::playbook::reader::Form;
 
@@ -30,17 +30,17 @@ pub fn of_playbook(deployment: &Deployment) -> Json {
 pub fn of_file(deployment: &Deployment) -> Json {
     let mut writer = Writer::new(deployment);
     let mut schema = writer.form(&PLAYBOOK, &[]);
-    for kind in KINDS {
-        let document = writer.form(kind.form, &[]);
-        let is_document = json!({ "type": "object", "required": [kind.word] });
+    for (word, _, form) in documents() {
+        let document = writer.form(form, &[]);
+        let is_document = json!({ "type": "object", "required": [word] });
         schema = json!({ "if": is_document, "then": document, "else": schema });
     }
     headed(schema, "A Keepwell playbook, or a document beside playbooks", writer)
 }
 
 /// The schema of a kind of document.
-pub fn of_document(kind: &DocumentKind, deployment: &Deployment) -> Json {
-    schema(&format!("A Keepwell document, {}", kind.noun), kind.form, deployment)
+pub fn of_document(form: &'static Form, deployment: &Deployment) -> Json {
+    schema(&format!("A Keepwell document, {}", form.name), form, deployment)
 }
 
 /// The schema of `keepwell.yaml`.

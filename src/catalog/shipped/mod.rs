@@ -3,7 +3,7 @@
 //!
 //! - `wish` finds the one that is nearest to what somebody wishes.
 
-use crate::playbook::document::{FileDraft, PLAYBOOK_WORD};
+use crate::playbook::document::FileDraft;
 use crate::playbook::source::SourceFile;
 
 mod files {
@@ -45,7 +45,8 @@ pub fn playbooks() -> Vec<ShippedPlaybook> {
         let (id, about, alerts_to, first_key) = match super::read(&file, &mut Vec::new())? {
             FileDraft::Playbook(draft) => {
                 let playbook = draft.playbook;
-                (playbook.id, playbook.about, playbook.alerts_to, PLAYBOOK_WORD)
+                let first_key = playbook.first_key();
+                (playbook.id, playbook.about, playbook.alerts_to, first_key)
             }
             FileDraft::Document(draft) => (draft.document.id, draft.document.about, None, draft.document.kind.word),
         };
@@ -85,6 +86,7 @@ impl ShippedPlaybook {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::playbook::document::PLAYBOOK_WORD;
 
     #[test]
     fn a_copy_differs_in_its_id_and_in_what_is_for_finding_it() {

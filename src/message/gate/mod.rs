@@ -7,13 +7,14 @@
 //! 3. a condition ends its enrollment; one that cannot be decided delays it
 //! 4. its recipient: left, gone, without an address, without consent
 //! 5. its address wants none of its class
-//! 6. the undo window
-//! 7. quiet hours
-//! 8. a playbook that it yields to is active
-//! 9. the attention budget ([`after_budget`]), which several mails share
+//! 6. of a survey: its recipient was asked by another one lately, or is being asked
+//! 7. the undo window
+//! 8. quiet hours
+//! 9. a playbook that it yields to is active
+//! 10. the attention budget ([`after_budget`]), which several mails share
 //!
 //! What passes and would only repeat what its step has said to its address is
-//! dropped ([`duplicate`]). What is only recorded is not delayed by 6 to 9.
+//! dropped ([`duplicate`]). What is only recorded is not delayed by 7 to 10.
 //!
 //! A mail never waits past its validity: it is looked at again when it has just
 //! expired, and no later. One that cannot leave at the last valid instant has
@@ -53,6 +54,9 @@ pub struct Seen<'a> {
     pub address: Option<&'a str>,
     /// Whether that address wants none of its class.
     pub suppressed: bool,
+    /// What other surveys asked its recipient within the time that its own leaves
+    /// people alone after one; `None` where that does not matter.
+    pub other_survey: Option<OtherSurvey>,
     /// When what delays it without an end of its own is looked at again.
     pub recheck_at: Instant,
     /// Until when it can be undone; `None` where it has no undo window.
@@ -62,6 +66,15 @@ pub struct Seen<'a> {
     pub yields_to: Option<&'a str>,
     /// Why it has waited until now, if it has.
     pub held_by: Option<&'a str>,
+}
+
+/// What another survey did with the same contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherSurvey {
+    /// It has asked.
+    HasAsked { at: Instant },
+    /// Its mail is on its way, and was planned first.
+    AsksFirst,
 }
 
 /// What was seen of the enrollment that a mail belongs to.
@@ -119,6 +132,12 @@ pub enum Because {
     Address(AddressError),
     NoConsent,
     Suppressed,
+    /// Another survey has asked the contact at that instant.
+    AskedLately {
+        at: Instant,
+    },
+    /// Another survey is about to ask the contact.
+    OtherSurveyFirst,
     UndoWindow {
         until: Instant,
     },
@@ -156,6 +175,10 @@ impl fmt::Display for Because {
             Because::Address(error) => error.fmt(f),
             Because::NoConsent => f.write_str("no consent"),
             Because::Suppressed => f.write_str("suppressed"),
+            Because::AskedLately { at } => {
+                write!(f, "another survey asked the contact at {}", at.to_rfc3339_opts(SecondsFormat::Secs, true))
+            }
+            Because::OtherSurveyFirst => f.write_str("another survey asks the contact first"),
             Because::UndoWindow { until } => {
                 write!(f, "can be cancelled until {}", until.to_rfc3339_opts(SecondsFormat::Secs, true))
             }
@@ -211,11 +234,13 @@ impl Because {
             Because::ContactLeft
             | Because::ContactGone
             | Because::NoConsent
+            | Because::AskedLately { .. }
             | Because::Outranked(_)
             | Because::Duplicate => Some(State::Skipped),
             Because::NoAddress | Because::Address(_) => Some(State::Failed),
             Because::Suppressed => Some(State::Suppressed),
             Because::Undecided(_)
+            | Because::OtherSurveyFirst
             | Because::UndoWindow { .. }
             | Because::QuietHours { .. }
             | Because::YieldsTo(_)
@@ -247,8 +272,14 @@ pub fn gate(seen: &Seen) -> Answer {
     if seen.suppressed {
         return never(Because::Suppressed);
     }
+    if let Some(OtherSurvey::HasAsked { at }) = seen.other_survey {
+        return never(Because::AskedLately { at });
+    }
     if seen.shadow {
         return Answer::Go;
+    }
+    if seen.other_survey == Some(OtherSurvey::AsksFirst) {
+        return seen.later(seen.recheck_at, Because::OtherSurveyFirst);
     }
     if let Some(until) = seen.undo_until.filter(|until| *until > seen.now) {
         return seen.later(until, Because::UndoWindow { until });

@@ -47,6 +47,7 @@ fn fine(contact: &Contact) -> Seen<'_> {
         contact: Some(contact),
         address: Some("ann@a1.example"),
         suppressed: false,
+        other_survey: None,
         recheck_at: at("2026-03-02T09:15:00Z"),
         undo_until: None,
         quiet: None,

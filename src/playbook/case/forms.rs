@@ -101,13 +101,23 @@ pub static CHANGE: Form = Form::new(
             Key::new(
                 "answer",
                 Shape::map(NameOf::Step, &ANSWER),
-                "What somebody answers, by survey step: `{ why: 9 }`.",
+                "What somebody answers, by survey step: `{ why: 9 }`, or with words beside it `{ why: { value: 9, text: … } }`.",
             ),
         ],
     ],
 );
 
-const ANSWER: Shape = Shape::Either(&[Shape::Whole { least: i64::MIN, most: i64::MAX }, Shape::Text]);
+const ANSWER: Shape = Shape::Either(&[ANY_WHOLE, Shape::Text, Shape::Form(&ANSWER_KEYS)]);
+const ANY_WHOLE: Shape = Shape::Whole { least: i64::MIN, most: i64::MAX };
+
+/// An answer with words beside its number.
+pub static ANSWER_KEYS: Form = Form::new(
+    "an answer",
+    &[&[
+        Key::required("value", ANY_WHOLE, "What is chosen on the scale."),
+        Key::new("text", Shape::Text, "What is written beside it, which `answer_text` reads."),
+    ]],
+);
 const ONE_OR_MORE_STEPS: Shape =
     Shape::Either(&[Shape::Name(NameOf::Step), Shape::list(&Shape::Name(NameOf::Step), 0)]);
 
@@ -213,6 +223,7 @@ pub static SCORE: Form = Form::new(
             "The factors of a score that a document makes, such as `{ usage: 20 }`.",
         ),
         Key::new("band", Shape::Text, "The range of a score that a document makes, such as `red`."),
+        Key::new("text", Shape::Text, "What was written with it in an answer to a survey, which `answer_text` reads."),
     ]],
 );
 

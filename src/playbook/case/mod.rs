@@ -22,7 +22,9 @@ mod reader;
 
 pub(super) use document_case::read_document_cases;
 pub use document_case::{DocumentCase, Expects};
-pub use forms::{CASE, CASE_HEAD, EVENT, FIXTURES, MEMBER, PAST, POPULATION, SCORE, STANDING, TASK_RECORD, TICKET};
+pub use forms::{
+    ANSWER_KEYS, CASE, CASE_HEAD, EVENT, FIXTURES, MEMBER, PAST, POPULATION, SCORE, STANDING, TASK_RECORD, TICKET,
+};
 pub(super) use like::read;
 
 /// One case after `like:` has been followed: a world, what happens in it, and
@@ -105,8 +107,19 @@ pub struct Change {
     pub done: Vec<String>,
     /// Task step id to the outcome chosen; completes the task too.
     pub outcomes: Vec<(String, String)>,
-    /// Survey step id to what somebody answers: a whole number or a text.
-    pub answers: Vec<(String, Node)>,
+    /// What somebody answers to survey steps.
+    pub answers: Vec<CaseAnswer>,
+}
+
+/// An answer to a survey step in a case.
+#[derive(Clone, Debug)]
+pub struct CaseAnswer {
+    /// The step's id.
+    pub step: String,
+    /// A whole number or a text.
+    pub value: Node,
+    /// What is written beside a number.
+    pub comment: Option<String>,
 }
 
 /// One thing that must happen.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
 
-use super::forms::{CASE, CHANGE, EXPECTATION, MEMBER, MOST_MEMBERS};
-use super::{Case, Change, Expectation, Expected, Fixtures, Member, PastColumns};
+use super::forms::{ANSWER_KEYS, CASE, CHANGE, EXPECTATION, MEMBER, MOST_MEMBERS};
+use super::{Case, CaseAnswer, Change, Expectation, Expected, Fixtures, Member, PastColumns};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::budget::Budget;
 use crate::playbook::quiet_hours::QuietHours;
@@ -160,8 +160,18 @@ impl CaseReader<'_> {
             let mut answers = Vec::new();
             for answer in inner.mapping("answer").unwrap_or_default() {
                 self.check_named(&mut inner, &answer.key, "answer", answer.key_place);
+                let step = answer.key.clone();
                 match &answer.node.value {
-                    NodeValue::Int(_) | NodeValue::Text(_) => answers.push((answer.key.clone(), answer.node.clone())),
+                    NodeValue::Int(_) | NodeValue::Text(_) => {
+                        answers.push(CaseAnswer { step, value: answer.node.clone(), comment: None });
+                    }
+                    NodeValue::Mapping(_) => {
+                        let mut keys = Fields::new(self.file, &answer.node, &ANSWER_KEYS, inner.problems());
+                        let value = keys.required("value").cloned();
+                        let (value, comment) = (value.filter(|_| keys.int("value").is_some()), keys.string("text"));
+                        keys.finish();
+                        answers.extend(value.map(|value| CaseAnswer { step, value, comment }));
+                    }
                     _ => inner.wrong_type(&answer.key, &answer.node, "a whole number or text"),
                 }
             }

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Playbook;
+use super::scale::SURVEY_WORD;
 use super::yaml::{self, Entry, Node};
 
 mod leaves;
@@ -24,7 +25,7 @@ const EXPRESSIONS: [(&str, &str); 4] =
     [("when", "the condition"), ("goal", "the goal"), ("exit", "the exit"), ("suppress", "what suppresses it")];
 
 /// Keys that are compared in a way of their own.
-const COMPARED_APART: [&str; 4] = ["playbook", "was", "steps", "tests"];
+const COMPARED_APART: [&str; 5] = ["playbook", SURVEY_WORD, "was", "steps", "tests"];
 
 /// How a text differs from the one before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,8 +71,12 @@ pub fn changes(before: &Playbook, after: &Playbook) -> PlaybookChanges {
     PlaybookChanges { lines, tests: tests(old.get("tests").copied(), new.get("tests").copied()) }
 }
 
-/// What is said of scripts that a playbook reaches, by their names.
-pub fn script_changes(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<ChangeWords> {
+/// What is said of texts beside a playbook that it uses, by their names: of each `noun`.
+pub fn script_changes(
+    noun: &str,
+    before: &BTreeMap<String, String>,
+    after: &BTreeMap<String, String>,
+) -> Vec<ChangeWords> {
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let line = |name: &String| {
         let what = match (before.get(name), after.get(name)) {
@@ -80,7 +85,7 @@ pub fn script_changes(before: &BTreeMap<String, String>, after: &BTreeMap<String
             (None, _) => "is used now",
             (_, None) => "is not used any more",
         };
-        Some(ChangeWords::new().word("the script").quote(name).word(what))
+        Some(ChangeWords::new().word(&format!("the {noun}")).quote(name).word(what))
     };
     names.into_iter().filter_map(line).collect()
 }

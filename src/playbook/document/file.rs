@@ -1,7 +1,7 @@
 //! What a file is: a playbook, or a document of some kind, by its first key.
 
 use super::kind::DocumentKind;
-use super::{Document, PLAYBOOK_WORD, first_keys, head, kind, listed_first_keys};
+use super::{Document, PLAYBOOK_WORD, SURVEY_WORD, first_keys, head, kind, listed_first_keys, survey};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::StepForm;
 use crate::playbook::form::PLAYBOOK;
@@ -39,10 +39,15 @@ pub fn read(file: &SourceFile, forms: &[StepForm], problems: &mut Vec<Diagnostic
     let before = problems.len();
     let root = yaml::read(&file.path, &file.text, problems)?;
     match kind_of(&root) {
-        Ok(None) => {
+        Ok(FileKind::Playbook) => {
             parse::draft_of(file, &root, before, forms, problems).map(|draft| FileDraft::Playbook(Box::new(draft)))
         }
-        Ok(Some(kind)) => {
+        Ok(FileKind::Survey) => {
+            check_first_key(file, &root, SURVEY_WORD, survey::SURVEY.name, problems);
+            let draft = survey::draft_of(file, &root, before, forms, problems);
+            Some(FileDraft::Playbook(Box::new(draft)))
+        }
+        Ok(FileKind::Document(kind)) => {
             let document = document(file, &root, kind, problems);
             let is_whole = !problems[before..].iter().any(Diagnostic::is_error);
             Some(FileDraft::Document(Box::new(DocumentDraft { document, is_whole })))
@@ -60,16 +65,29 @@ pub fn read(file: &SourceFile, forms: &[StepForm], problems: &mut Vec<Diagnostic
     }
 }
 
-/// The kind of a file's text; `None` for a playbook. An error is a first key that
+/// How a file is read.
+enum FileKind {
+    Playbook,
+    /// As the playbook that asks it.
+    Survey,
+    Document(&'static DocumentKind),
+}
+
+/// The kind of a file's text. An error is a first key that
 /// no kind of file begins with. Whatever has a playbook's keys is one, or shall
 /// become one.
-fn kind_of(root: &Node) -> Result<Option<&'static DocumentKind>, &str> {
-    let Some(keys) = root.as_mapping() else { return Ok(None) };
+fn kind_of(root: &Node) -> Result<FileKind, &str> {
+    let Some(keys) = root.as_mapping() else { return Ok(FileKind::Playbook) };
     if keys.iter().any(|entry| entry.key == PLAYBOOK_WORD) {
-        return Ok(None);
+        return Ok(FileKind::Playbook);
     }
-    if let Some(found) = keys.iter().find_map(|entry| kind(&entry.key)) {
-        return Ok(Some(found));
+    // A survey has a key that is the first of scores.
+    let first = keys.iter().find_map(|entry| match entry.key.as_str() {
+        SURVEY_WORD => Some(FileKind::Survey),
+        key => kind(key).map(FileKind::Document),
+    });
+    if let Some(kind) = first {
+        return Ok(kind);
     }
     match keys.first() {
         Some(first) if !keys.iter().any(|entry| PLAYBOOK.key(&entry.key).is_some()) => Err(&first.key),
@@ -77,21 +95,26 @@ fn kind_of(root: &Node) -> Result<Option<&'static DocumentKind>, &str> {
         Some(first) if PLAYBOOK.key(&first.key).is_none() && nearest(&first.key, first_keys()).is_some() => {
             Err(&first.key)
         }
-        _ => Ok(None),
+        _ => Ok(FileKind::Playbook),
     }
+}
+
+/// Reports a file that begins with another key than that of its kind.
+fn check_first_key(file: &SourceFile, root: &Node, word: &str, noun: &str, problems: &mut Vec<Diagnostic>) {
+    let keys = root.as_mapping().unwrap_or_default();
+    let Some(first) = keys.first().filter(|first| first.key != word) else { return };
+    let place = keys.iter().find(|entry| entry.key == word).map_or(root.place, |entry| entry.key_place);
+    let message = format!("`{word}:` is the first key of {noun}");
+    let help = format!("move it before `{}:`", short(&first.key));
+    problems.push(Diagnostic::error("KW0119", &file.path, place, message).help(help));
 }
 
 fn document(file: &SourceFile, root: &Node, kind: &'static DocumentKind, problems: &mut Vec<Diagnostic>) -> Document {
     let path = &file.path;
+    check_first_key(file, root, kind.word, kind.noun, problems);
     let mut fields = Fields::new(path, root, kind.form, problems);
     let place = fields.key_place(kind.word).unwrap_or(root.place);
     fields = fields.at(place);
-    let first = root.as_mapping().and_then(|keys| keys.first());
-    if let Some(first) = first.filter(|first| first.key != kind.word) {
-        let message = format!("`{}:` is the first key of {}", kind.word, kind.noun);
-        let help = format!("move it before `{}:`", short(&first.key));
-        fields.error_with_help("KW0119", place, message, help);
-    }
     let head = head::read(path, kind, &mut fields);
     let body = (kind.read)(path, &mut fields);
     fields.finish();

@@ -5,23 +5,29 @@
 //! is the only other place of this folder that knows it; `catalog::documents` makes it
 //! ready, `worker::documents` evaluates it. `kind` is what all kinds have in
 //! common, `head` reads the keys that all of them have, `file` tells what a file is.
+//!
+//! `survey` is of another nature: its file is read into a playbook, and runs as one.
 
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 
 use super::Source;
+use super::reader::Form;
+pub use super::scale::SURVEY_WORD;
 use crate::diagnostic::Position;
 
 mod definition;
 mod file;
 mod head;
 mod kind;
+mod survey;
 
 pub use definition::KpiDefinition;
 pub use file::{DocumentDraft, FileDraft, claimed_id, claimed_kind, read};
 pub use head::HEAD;
 pub use kind::{DocumentKind, Stage};
+pub use survey::{SURVEY, Survey};
 
 /// The first key of a playbook's file.
 pub const PLAYBOOK_WORD: &str = "playbook";
@@ -76,7 +82,12 @@ pub fn kind(word: &str) -> Option<&'static DocumentKind> {
 
 /// Every first key that a file may have, a playbook's before the others.
 pub fn first_keys() -> impl Iterator<Item = &'static str> + Clone {
-    std::iter::once(PLAYBOOK_WORD).chain(KINDS.iter().map(|kind| kind.word))
+    std::iter::once(PLAYBOOK_WORD).chain(documents().map(|(word, ..)| word))
+}
+
+/// Every kind of document: its first key, with its article for messages, and its keys.
+pub fn documents() -> impl Iterator<Item = (&'static str, &'static str, &'static Form)> + Clone {
+    KINDS.iter().map(|kind| (kind.word, kind.noun, kind.form)).chain([(SURVEY_WORD, SURVEY.name, &SURVEY)])
 }
 
 /// ``playbook:`, `score:``: what a file can begin with, for help texts.

@@ -31,6 +31,8 @@ impl Course<'_> {
             matched_since: self.matched_since,
             overtaken: false,
             first_run: now == self.start,
+            // The turn of a case is when it says.
+            began: None,
             // No case is held out.
             drawn: Drawn::Outside,
         };
@@ -117,6 +119,7 @@ fn describe_skip(skip: &Skip) -> String {
                 .to_owned()
         }
         Skip::NotYet { .. } => "the condition has not been true for as long as `holds_for` says".to_owned(),
+        Skip::Turn { .. } => "its turn comes later".to_owned(),
         Skip::Overtaken => "a later run has decided it already".to_owned(),
         Skip::Gap { .. } => "the `gap` since the previous enrollment is too short".to_owned(),
         Skip::NoKey => "no key: the value of `once_per` is missing".to_owned(),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::Course;
@@ -16,7 +17,7 @@ use crate::facts::Contact;
 use crate::facts::history::{EnrollmentRecord, MailRecord};
 use crate::message::budget::{self, Contender, Rank, Standing, Use, allot};
 use crate::message::duplicate::{self, fingerprint};
-use crate::message::gate::{Answer, Because, Seen, Wait, after_budget, gate, needs_budget, yields_to};
+use crate::message::gate::{Answer, Because, OtherSurvey, Seen, Wait, after_budget, gate, needs_budget, yields_to};
 use crate::message::quiet::Quiet;
 use crate::message::recipient::recipient_zone;
 use crate::message::state::State;
@@ -178,6 +179,7 @@ impl Course<'_> {
             address: Some(&draft.to),
             // Nobody of a case has unsubscribed.
             suppressed: false,
+            other_survey: self.other_survey(mail, now),
             recheck_at: next_quarter(now, self.config.recheck),
             // Nor is there a person who could undo a mail.
             undo_until: None,
@@ -185,6 +187,25 @@ impl Course<'_> {
             yields_to: self.yields_to(now),
             held_by: mail.held_by.as_deref(),
         }))
+    }
+
+    /// The contact who got the latest mail of a step, if any did.
+    pub(super) fn asked_contact(&self, step: &str) -> Option<String> {
+        let sent = self.sent.iter().rev().find(|sent| sent.step == step)?;
+        let is_theirs = |contact: &&Contact| {
+            contact.email.as_deref().is_some_and(|email| email.trim().to_lowercase() == sent.address)
+        };
+        self.world.people.contacts.iter().find(is_theirs).map(|contact| contact.id.clone())
+    }
+
+    /// What another survey has to do with the contact of a mail, if that asks something
+    /// itself.
+    fn other_survey(&self, mail: &Planned, now: Instant) -> Option<OtherSurvey> {
+        let left_alone = TimeDelta::try_seconds(self.playbook.left_alone_after_surveys(&mail.step)?)?;
+        let contact = Some(mail.draft.contact.as_str()).filter(|contact| !contact.is_empty())?;
+        let mails = self.world.history.mails.iter().filter(|one| one.asks && one.contact.as_deref() == Some(contact));
+        let asked = mails.map(|one| one.sent_at).filter(|at| *at > now - left_alone).max();
+        asked.map(|at| OtherSurvey::HasAsked { at })
     }
 
     /// The playbook that customer mail waits for now, if there is one.
@@ -297,7 +318,7 @@ impl Course<'_> {
         self.sent.push(Sent { step: step.clone(), address, fingerprint, at: now });
         if !self.played[mail.played].enrollment.shadow {
             let contact = Some(draft.contact.clone()).filter(|contact| !contact.is_empty());
-            self.world.history.mails.push(MailRecord { contact, sent_at: now });
+            self.world.history.mails.push(MailRecord { contact, sent_at: now, asks: draft.survey.is_some() });
             let acts = self.played[mail.played].acts_at(now);
             (acts.mailed, acts.mailed_contact) = (true, acts.mailed_contact || enrolled);
             if needs_budget(draft.class, false) {

@@ -317,8 +317,8 @@ impl<'a> Course<'a> {
         // Its mistakes were reported before the play began.
         let mut reader = Reader::new(self.playbook, self.case);
         self.world.change(&change.fixtures, self.schema, now, &mut reader);
-        for (step, node) in &change.answers {
-            self.answer(step, node, now);
+        for answer in &change.answers {
+            self.answer(answer, now);
         }
         self.check_outcomes(change);
         for step in change.done.iter().chain(change.outcomes.iter().map(|(step, _)| step)) {

@@ -237,6 +237,10 @@ fn skipped(sight: &Sight<'_>, skip: &Skip, clauses: &[ExplainedClause]) -> Decid
             "`existing: skip`: it matched at the first run, on {}, and ever since",
             day_in_words(*since, zone)
         )),
+        Skip::Turn { begins } => decided(format!(
+            "the survey spreads its first questions over its period: this contact's turn begins on {}",
+            day_in_words(*begins, zone)
+        )),
         Skip::NotYet { since, until } => {
             let since = day_in_words(*since, zone);
             let decided = decided(format!(

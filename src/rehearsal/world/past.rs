@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::{World, just_before};
 use crate::clock::Instant;
-use crate::facts::history::{ChangeRecord, OwnScore, ScoreRecord, StandingRecord, TicketRecord};
+use crate::facts::history::{AnswerRecord, ChangeRecord, OwnScore, ScoreRecord, StandingRecord, TicketRecord};
 use crate::facts::{EventRecord, Schema, Standing, Value};
 use crate::playbook::Duration;
 use crate::playbook::case::{EVENT, PastColumns, SCORE, STANDING, TICKET};
@@ -74,6 +74,7 @@ impl World {
         let value = fields.required("value");
         let (at, contact) = (fields.required("at"), fields.take("contact"));
         let (factors, band) = (fields.take("factors"), fields.string("band"));
+        let text = fields.string("text");
         fields.finish();
         reader.problems.append(&mut problems);
         let own = self.own_score(factors, band, reader);
@@ -90,6 +91,10 @@ impl World {
         let at = at.and_then(|node| reader.time("at", node));
         if let (Some(name), Some(value), Some(at)) = (name, value, at) {
             let id = format!("score-{:06}", self.history.scores.len());
+            if text.is_some() {
+                let (id, contact, score) = (id.clone(), contact.clone(), Some(name.text.to_string()));
+                self.history.answers.push(AnswerRecord { id, contact, score, survey: None, text, at });
+            }
             self.history.scores.push(ScoreRecord { id, name: name.text.to_string(), value, at, contact, own });
         }
     }

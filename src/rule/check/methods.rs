@@ -209,7 +209,10 @@ impl Checker<'_> {
         for ((param, value), arg) in pairs.into_iter().zip(args) {
             if let Some(kind) = param.names {
                 let names = functions::texts(value).into_iter();
-                let is_own = |name: &str| kind == NameKind::Score && self.scope.neighbours.score(name).is_some();
+                let neighbours = self.scope.neighbours;
+                let is_own = |name: &str| {
+                    kind == NameKind::Score && (neighbours.score(name).is_some() || neighbours.asks_for(name))
+                };
                 let names: Vec<&str> =
                     names.filter(|name| !functions::is_always_there(kind, name) && !is_own(name)).collect();
                 names.into_iter().for_each(|name| self.check_seen(kind, name, arg.position));

@@ -116,6 +116,9 @@ fn records_read(cell: &Cell, function: &dyn Function, args: &[Arg], history: &Hi
         let own = history.scores.iter().filter(|score| score.own.is_some());
         instants.extend(own.map(|score| score.at - TimeDelta::microseconds(1)));
     }
+    if sql.contains("{answers}") {
+        instants.extend(history.answers.iter().map(|answer| answer.at));
+    }
     if sql.contains("{tickets}") {
         let tickets = history.tickets.iter();
         instants.extend(tickets.flat_map(|ticket| [Some(ticket.opened_at), ticket.closed_at]).flatten());

@@ -5,8 +5,8 @@ use chrono::{DateTime, Duration};
 use super::always_there::ANY;
 use crate::clock::Instant;
 use crate::facts::history::{
-    ChangeRecord, EnrollmentRecord, History, LabelRecord, MailRecord, ScoreRecord, StandingRecord, TaskRecord,
-    TicketRecord,
+    AnswerRecord, ChangeRecord, EnrollmentRecord, History, LabelRecord, MailRecord, ScoreRecord, StandingRecord,
+    TaskRecord, TicketRecord,
 };
 use crate::facts::{Arg, EventRecord, PropertyFilter, Standing, Value};
 
@@ -173,6 +173,17 @@ impl<'a> Window<'a> {
 
     pub fn mails<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h MailRecord> {
         history.mails.iter().filter(|mail| self.is_whose(mail.contact.as_deref()))
+    }
+
+    /// The answers to surveys of the argument `name`, or with the score of that name.
+    pub fn answers<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h AnswerRecord> {
+        let name = self.text("name");
+        history.answers.iter().filter(move |answer| {
+            self.is_whose(answer.contact.as_deref())
+                && answer.at < self.as_of
+                && [answer.score.as_deref(), answer.survey.as_deref()].contains(&name)
+                && name.is_some()
+        })
     }
 
     /// What became of the label of the argument `name` by now.

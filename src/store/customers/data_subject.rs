@@ -9,10 +9,11 @@ use sqlx::AssertSqlSafe;
 use crate::store::{Relation, Store};
 
 /// Columns that are keys, states and names of ours, and no texts about people.
-const KEPT: [&str; 30] = [
+const KEPT: [&str; 31] = [
     "account_id",
     "contact_id",
     "playbook",
+    "survey",
     "revision",
     "step",
     "state",

@@ -8,10 +8,13 @@ use uuid::Uuid;
 use super::outcomes::wake;
 use super::suppressions::{Signed, is_keyed, keyed};
 use crate::clock::Instant;
-use crate::effect::Score;
 use crate::enrollment::Enrollment;
 use crate::facts::Value;
+use crate::playbook::scale::Scale;
 use crate::store::Store;
+
+/// What a link says of a survey whose answers are texts.
+const TEXT: &str = "text";
 
 /// A survey mail, as its link finds it.
 #[derive(Clone, Debug, FromRow)]
@@ -25,6 +28,8 @@ pub struct SurveyMail {
     /// The question as it was asked.
     pub question: String,
     pub valid_until: Instant,
+    /// The survey's id; `None` or empty of a step's own question.
+    pub survey: Option<String>,
     /// The latest answer.
     pub value: Option<i32>,
     pub comment: Option<String>,
@@ -33,24 +38,24 @@ pub struct SurveyMail {
 impl Store {
     /// The unguessable part of a survey's links: reusable while it is open. It
     /// says what is asked for, and tells nothing else.
-    pub async fn survey_token(&self, message: Uuid, score: Option<Score>) -> sqlx::Result<String> {
-        let said = format!("{}.{}", message.simple(), score.map_or("text", Score::name));
+    pub async fn survey_token(&self, message: Uuid, scale: Option<Scale>) -> sqlx::Result<String> {
+        let said = format!("{}.{}", message.simple(), scale.map_or(TEXT.to_owned(), Scale::code));
         let signature = keyed(self.secret().await?, "survey", &said);
         Ok(format!("{said}.{signature}"))
     }
 
     /// The survey mail that a link belongs to and what it asks for; `None`
     /// when the token is not ours or the mail is gone.
-    pub async fn survey_mail(&self, token: &str) -> sqlx::Result<Option<(SurveyMail, Option<Score>)>> {
+    pub async fn survey_mail(&self, token: &str) -> sqlx::Result<Option<(SurveyMail, Option<Scale>)>> {
         let Some((said, signature)) = token.rsplit_once('.') else { return Ok(None) };
         if !is_keyed(self.secret().await?, "survey", Signed { text: said, signature }) {
             return Ok(None);
         }
-        let Some((id, score)) = said.split_once('.') else { return Ok(None) };
+        let Some((id, code)) = said.split_once('.') else { return Ok(None) };
         let Ok(id) = id.parse::<Uuid>() else { return Ok(None) };
         let asked: Option<SurveyMail> = sqlx::query_as(
             "select m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.step,
-                 coalesce(m.subject, '') as question, m.valid_until, a.value, a.comment
+                 coalesce(m.question, m.subject, '') as question, m.valid_until, m.survey, a.value, a.comment
              from keepwell.messages m
              left join keepwell.answers a on a.account_id = m.account_id and a.message = m.id
              where m.id = $1 and m.enrollment_id is not null",
@@ -58,7 +63,7 @@ impl Store {
         .bind(id)
         .fetch_optional(self.pool())
         .await?;
-        Ok(asked.map(|asked| (asked, Score::parse(score))))
+        Ok(asked.map(|asked| (asked, Scale::of_code(code))))
     }
 
     /// Keeps an answer, which replaces an earlier one to the same mail, and
@@ -66,16 +71,18 @@ impl Store {
     pub async fn answer(
         &self,
         asked: &SurveyMail,
-        score: Option<Score>,
+        scale: Option<Scale>,
         value: Option<i32>,
         comment: Option<&str>,
         now: Instant,
     ) -> sqlx::Result<()> {
+        let survey = asked.survey.as_deref().unwrap_or_default();
         let mut tx = self.pool().begin().await?;
         sqlx::query(
             "insert into keepwell.answers
-                 (account_id, contact_id, message, enrollment_id, playbook, step, score, value, comment, answered_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                 (account_id, contact_id, message, enrollment_id, playbook, step, score, value, comment, answered_at,
+                  survey)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''))
              on conflict (account_id, message) do update
              set value = excluded.value, comment = excluded.comment, answered_at = excluded.answered_at",
         )
@@ -85,10 +92,11 @@ impl Store {
         .bind(asked.enrollment_id)
         .bind(&asked.playbook)
         .bind(&asked.step)
-        .bind(score.map(Score::name))
+        .bind(scale.map(|scale| scale.score_name(survey)))
         .bind(value)
         .bind(comment)
         .bind(now)
+        .bind(survey)
         .execute(&mut *tx)
         .await?;
         wake(&mut tx, &asked.account_id, asked.enrollment_id, now).await?;

@@ -55,4 +55,6 @@ pub struct Rendered {
     pub subject: String,
     pub text: String,
     pub html: String,
+    /// What the page of its survey asks; `None` where the subject says it.
+    pub question: Option<String>,
 }

@@ -46,6 +46,7 @@ fn message<'a>(planned: &PlannedEffect<'a, MessageDraft>, priority: i32, now: In
             message.to = Some(&mail.to);
             message.valid_until = mail.valid_until;
             message.variant = mail.variant.as_deref();
+            message.survey = mail.survey.as_deref();
             message.written = mail.written.as_ref();
         }
         MessageDraft::Notice(notice) => {
@@ -102,6 +103,7 @@ struct NewMessage<'a> {
     audience: Option<&'a str>,
     to: Option<&'a str>,
     variant: Option<&'a str>,
+    survey: Option<&'a str>,
     subject: Option<&'a str>,
     text: Option<&'a str>,
     written: Option<&'a Written>,
@@ -128,6 +130,7 @@ impl<'a> NewMessage<'a> {
             audience: None,
             to: None,
             variant: None,
+            survey: None,
             subject: None,
             text: None,
             written: None,
@@ -161,6 +164,7 @@ async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>], naming: 
         .column("audience", each().map(|one| one.audience))
         .column("to_address", each().map(|one| one.to))
         .column("variant", each().map(|one| one.variant))
+        .column("survey", each().map(|one| one.survey))
         .column("subject", each().map(|one| one.subject))
         .column("body_text", each().map(|one| one.text))
         .column("words", each().map(|one| one.written.map(|written| serde_json::json!(written))))

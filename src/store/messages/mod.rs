@@ -21,4 +21,5 @@ pub mod outcomes;
 pub mod resends;
 pub(super) mod shared_connections;
 pub mod suppressions;
+pub mod surveys;
 pub(crate) mod transitions;

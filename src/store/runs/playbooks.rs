@@ -47,12 +47,18 @@ pub struct RevisionText {
     pub file: String,
     pub text: String,
     pub scripts: serde_json::Value,
+    pub surveys: serde_json::Value,
 }
 
 impl RevisionText {
     /// Its script modules by name.
     pub fn modules(&self) -> BTreeMap<String, String> {
         serde_json::from_value(self.scripts.clone()).unwrap_or_default()
+    }
+
+    /// The surveys that its steps name, by id.
+    pub fn surveys(&self) -> BTreeMap<String, String> {
+        serde_json::from_value(self.surveys.clone()).unwrap_or_default()
     }
 }
 
@@ -68,6 +74,8 @@ pub struct Publication<'a> {
     pub file: &'a str,
     pub text: &'a str,
     pub scripts: &'a BTreeMap<String, String>,
+    /// The texts of the surveys that its steps name, by id.
+    pub surveys: &'a BTreeMap<String, String>,
     /// Of this revision, whichever its waiting mail came from.
     pub mail_priority: u8,
 }
@@ -157,6 +165,7 @@ async fn carry_over(tx: &mut PgConnection, playbooks: &[Publication<'_>], now: I
                 revision: playbook.revision,
                 text: playbook.text,
                 scripts: playbook.scripts,
+                surveys: playbook.surveys,
             };
             renamed.push(rename(tx, &name, now).await?);
         }
@@ -198,8 +207,8 @@ impl Store {
         let (mut published, mut pinned) = (Vec::new(), Vec::new());
         for playbook in playbooks {
             sqlx::query(
-                "insert into keepwell.revisions (playbook, revision, file, text, scripts, published_at)
-                 values ($1, $2, $3, $4, $5, $6) on conflict (playbook, revision) do nothing",
+                "insert into keepwell.revisions (playbook, revision, file, text, scripts, published_at, surveys)
+                 values ($1, $2, $3, $4, $5, $6, $7) on conflict (playbook, revision) do nothing",
             )
             .bind(playbook.id)
             .bind(playbook.revision)
@@ -207,6 +216,7 @@ impl Store {
             .bind(playbook.text)
             .bind(serde_json::json!(playbook.scripts))
             .bind(now)
+            .bind(serde_json::json!(playbook.surveys))
             .execute(&mut *tx)
             .await?;
             let known = before.iter().find(|known| known.id == playbook.id);
@@ -286,10 +296,10 @@ impl Store {
         }
     }
 
-    /// Every playbook ever published, by id.
+    /// Every playbook ever published, by id, those included that ask a survey.
     pub async fn published(&self) -> sqlx::Result<Vec<Published>> {
         sqlx::query_as(AssertSqlSafe(format!(
-            "select {COLUMNS} from keepwell.playbooks where kind = 'playbook' order by id"
+            "select {COLUMNS} from keepwell.playbooks where kind in ('playbook', 'survey') order by id"
         )))
         .fetch_all(self.pool())
         .await
@@ -306,10 +316,18 @@ impl Store {
     /// Every document beside playbooks that was ever published, by id.
     pub async fn published_documents(&self) -> sqlx::Result<Vec<Published>> {
         sqlx::query_as(AssertSqlSafe(format!(
-            "select {COLUMNS} from keepwell.playbooks where kind <> 'playbook' order by id"
+            "select {COLUMNS} from keepwell.playbooks where kind not in ('playbook', 'survey') order by id"
         )))
         .fetch_all(self.pool())
         .await
+    }
+
+    /// When a playbook was first published, under whatever name; `None` where it never was.
+    pub async fn first_published(&self, playbook: &str) -> sqlx::Result<Option<Instant>> {
+        sqlx::query_scalar("select min(published_at) from keepwell.revisions where playbook = $1")
+            .bind(playbook)
+            .fetch_one(self.pool())
+            .await
     }
 
     /// Every revision that was ever published, with its playbook before it.
@@ -322,7 +340,7 @@ impl Store {
     /// The text of a revision.
     pub async fn revision_text(&self, playbook: &str, revision: &str) -> sqlx::Result<Option<RevisionText>> {
         sqlx::query_as(
-            "select playbook, revision, file, text, scripts from keepwell.revisions where playbook = $1 and revision = $2",
+            "select playbook, revision, file, text, scripts, surveys from keepwell.revisions where playbook = $1 and revision = $2",
         )
         .bind(playbook)
         .bind(revision)
@@ -334,7 +352,7 @@ impl Store {
     /// first published: their file was taken away, or is not among `files`.
     pub async fn gone_before(&self, playbook: &str, files: Option<&[String]>) -> sqlx::Result<Vec<RevisionText>> {
         sqlx::query_as(
-            "select r.playbook, r.revision, r.file, r.text, r.scripts
+            "select r.playbook, r.revision, r.file, r.text, r.scripts, r.surveys
              from keepwell.playbooks p join keepwell.revisions r on r.playbook = p.id and r.revision = p.revision
              where p.id <> $1 and (not p.present or p.id <> all($2))
                and p.published_at < coalesce(

@@ -60,8 +60,8 @@ impl NameConflict {
 /// the new one bound in this order. Rows of which both have one stay the new
 /// one's.
 const MOVES: [&str; 16] = [
-    "insert into keepwell.revisions (playbook, revision, file, text, scripts, published_at)
-     select $2::text, revision, file, text, scripts, published_at from keepwell.revisions where playbook = $1::text
+    "insert into keepwell.revisions (playbook, revision, file, text, scripts, surveys, published_at)
+     select $2::text, revision, file, text, scripts, surveys, published_at from keepwell.revisions where playbook = $1::text
      on conflict (playbook, revision) do nothing",
     "update keepwell.publications set playbook = $2::text where playbook = $1::text",
     "update keepwell.edges e set playbook = $2::text where e.playbook = $1::text and not exists (
@@ -105,20 +105,24 @@ pub(super) struct NewName<'a> {
     pub revision: &'a str,
     pub text: &'a str,
     pub scripts: &'a BTreeMap<String, String>,
+    pub surveys: &'a BTreeMap<String, String>,
 }
 
 impl NewName<'_> {
     /// The revision in force before, where this one says the same but for the
     /// name.
     async fn same_as(&self, tx: &mut PgConnection) -> sqlx::Result<Option<&str>> {
-        let before: Option<(String, Json)> =
-            sqlx::query_as("select text, scripts from keepwell.revisions where playbook = $1 and revision = $2")
-                .bind(self.was)
-                .bind(self.was_revision)
-                .fetch_optional(tx)
-                .await?;
-        let is_same = before.is_some_and(|(text, scripts)| {
-            json!(self.scripts) == scripts && renaming::rules(self.text) == renaming::rules(&text)
+        let before: Option<(String, Json, Json)> = sqlx::query_as(
+            "select text, scripts, surveys from keepwell.revisions where playbook = $1 and revision = $2",
+        )
+        .bind(self.was)
+        .bind(self.was_revision)
+        .fetch_optional(tx)
+        .await?;
+        let is_same = before.is_some_and(|(text, scripts, surveys)| {
+            json!(self.scripts) == scripts
+                && json!(self.surveys) == surveys
+                && renaming::rules(self.text) == renaming::rules(&text)
         });
         Ok(is_same.then_some(self.was_revision))
     }

@@ -4,17 +4,19 @@
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::words::words;
+use super::words::{heading, words};
 use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::delivery::{
     Composed, Footer, Mailbox, OutgoingMail, TextLanguage, Unsubscribe, compose, layout, parse_mailbox, render_towards,
 };
-use crate::effect::{From, ReplyTo, Score, Written};
+use crate::effect::{From, ReplyTo, Written};
 use crate::facts::{Contact, Csm};
 use crate::message::class::Class;
 use crate::message::duplicate::{fingerprint, may_be_dropped};
+use crate::playbook::language::primary;
+use crate::playbook::scale::Scale;
 use crate::store::messages::claimed::Rendered;
 use crate::worker::enrollments::snapshot::Snapshot;
 use crate::worker::revision_cache::Loaded;
@@ -58,9 +60,10 @@ impl CustomerMail<'_> {
             (None, Some(email)) => (email.from, email.reply_to.clone()),
             (None, None) => return Err(format!("its revision has no mail step {}", self.step)),
         };
+        let question = heading(shared, loaded, snapshot, self.step, self.contact)?;
         let fingerprint = may_be_dropped(self.class).then(|| fingerprint(&words.subject, &words.body));
         if let (Some(question), Some(link)) = (step.and_then(|action| action.question()), self.survey) {
-            words.body.push_str(&answers(question.score, link));
+            words.body.push_str(&answers(question.scale, link, words.language.as_deref().unwrap_or_default()));
         }
         let csm = snapshot.people.csm.as_ref();
         let auto_submitted = from == From::Default;
@@ -81,6 +84,7 @@ impl CustomerMail<'_> {
             subject: words.subject.clone(),
             text: layout::text(&body.text, &footer),
             html: layout::page(&body.html, &footer, &language),
+            question,
         };
         let config = &shared.config.mail;
         let domain = from.address.rsplit('@').next().unwrap_or_default().to_owned();
@@ -113,12 +117,20 @@ impl CustomerMail<'_> {
     }
 }
 
-/// The links of a survey, as Markdown: one for each answer, or one to write it.
-fn answers(score: Option<Score>, link: &str) -> String {
-    let Some(score) = score else { return format!("\n\n[Answer]({link})\n") };
-    let links: Vec<String> = score.values().map(|value| format!("[{value}]({link}?answer={value})")).collect();
-    let ((low, high), values) = (score.ends(), score.values());
-    format!("\n\n{}\n\n{}: {low}, {}: {high}\n", links.join(" · "), values.start(), values.end())
+/// The links of a survey, as Markdown, for those who read a language: one for each
+/// answer, or one to write it.
+fn answers(scale: Option<Scale>, link: &str, language: &str) -> String {
+    let Some(scale) = scale else {
+        let word = if primary(language) == "zh" { "回答" } else { "Answer" };
+        return format!("\n\n[{word}]({link})\n");
+    };
+    let links: Vec<String> = scale.values().map(|value| format!("[{value}]({link}?answer={value})")).collect();
+    let values = scale.values();
+    let ends = scale
+        .ends(language)
+        .map(|(low, high)| format!("\n\n{}: {low}, {}: {high}", values.start(), values.end()))
+        .unwrap_or_default();
+    format!("\n\n{}{ends}\n", links.join(" · "))
 }
 
 /// From: our address, under the CSM's name where the step asks for it.

@@ -14,12 +14,13 @@ use crate::delivery::post::Post;
 use crate::effect::Written;
 use crate::enrollment::{Enrollment, is_mail_wanted, next_quarter};
 use crate::facts::Contact;
-use crate::message::gate::{self, Answer, Because, Seen, Wait, gate, has_expired, yields_to};
+use crate::message::gate::{self, Answer, Because, OtherSurvey, Seen, Wait, gate, has_expired, yields_to};
 use crate::message::quiet::{Quiet, spread};
 use crate::message::recipient::recipient_zone;
 use crate::message::state::State;
 use crate::store::messages::claimed::{Claimed, Rendered};
 use crate::store::messages::contact_addresses::Addressee;
+use crate::store::messages::surveys::SurveyRequest;
 use crate::store::runs::playbooks::Published;
 use crate::worker::enrollments::snapshot::{Snapshot, current_among, take_snapshots};
 use crate::worker::owner_notice::{FailedStep, alert_failed_step};
@@ -139,10 +140,11 @@ pub(crate) async fn prepare(
         };
         asked.push((message, suppressed, token));
     }
+    let other_surveys = other_surveys(shared, &loaded, asked.iter().map(|(message, ..)| message), now).await?;
     let mut surveys = HashMap::new();
     for (message, ..) in &asked {
         if let Some(question) = loaded.ready.action(&message.step).and_then(|action| action.question()) {
-            let token = store.survey_token(message.id, question.score).await?;
+            let token = store.survey_token(message.id, question.scale).await?;
             surveys.insert(message.id, format!("{}/s/{token}", shared.public_url));
         }
     }
@@ -155,7 +157,9 @@ pub(crate) async fn prepare(
                 let around = message.enrollment_id.and_then(|id| seen.get(&id));
                 let survey = surveys.get(&message.id).map(String::as_str);
                 let yields_to = active.get(&message.account_id).map(String::as_str);
-                let asker = Asker { shared: &with, loaded: &loaded, around, yields_to, survey, recheck_at, now };
+                let other_survey = other_surveys.get(&message.id).copied();
+                let asker =
+                    Asker { shared: &with, loaded: &loaded, around, yields_to, survey, other_survey, recheck_at, now };
                 let prepared = crate::worker::round::unless_panicking(|| asker.prepare(&message, suppressed, token));
                 let fault = || Prepared::ended(State::Failed, "a fault of Keepwell's own: see its log");
                 (message, prepared.unwrap_or_else(fault))
@@ -192,16 +196,36 @@ pub(crate) async fn ask_gate(shared: &Shared, mut message: Claimed, now: Instant
     let asked = [(message, suppressed, None)];
     let active = active_before(shared, &store.published().await?, &playbook, &asked).await?;
     let [(message, ..)] = &asked;
+    let other_surveys = other_surveys(shared, &loaded, std::iter::once(message), now).await?;
     let asker = Asker {
         shared,
         loaded: &loaded,
         around: around.as_ref(),
         yields_to: active.get(&message.account_id).map(String::as_str),
         survey: None,
+        other_survey: other_surveys.get(&message.id).copied(),
         recheck_at: next_quarter(now, shared.config.recheck),
         now,
     };
     Ok(Some(gate(&asker.see(message, written.as_ref(), suppressed))))
+}
+
+/// What other surveys have to do with the contacts of survey mails, by message.
+async fn other_surveys(
+    shared: &Shared,
+    loaded: &Loaded,
+    messages: impl Iterator<Item = &Claimed>,
+    now: Instant,
+) -> anyhow::Result<HashMap<Uuid, OtherSurvey>> {
+    let asking: Vec<SurveyRequest<'_>> = messages
+        .filter_map(|message| {
+            let left_alone = loaded.ready.left_alone_after_surveys(&message.step)?;
+            let (account, contact) = (message.account_id.as_str(), message.contact_id.as_str());
+            Some(SurveyRequest { account, contact, message: message.id, left_alone })
+        })
+        .collect();
+    let others = shared.store.other_surveys(&asking, now).await?;
+    Ok(asking.iter().zip(others).filter_map(|(mail, other)| Some((mail.message, other?))).collect())
 }
 
 /// By account, an active playbook that mail of this one yields to. The current
@@ -247,6 +271,8 @@ struct Asker<'a> {
     yields_to: Option<&'a str>,
     /// Where a survey is answered.
     survey: Option<&'a str>,
+    /// What another survey has to do with its contact.
+    other_survey: Option<OtherSurvey>,
     recheck_at: Instant,
     now: Instant,
 }
@@ -266,6 +292,7 @@ impl Asker<'_> {
             contact,
             address: message.to_address.as_deref(),
             suppressed,
+            other_survey: self.other_survey,
             recheck_at: self.recheck_at,
             undo_until: Some(message.leaves_at.unwrap_or(self.now + self.shared.config.mail.undo_window)),
             quiet: snapshot.and_then(|snapshot| self.quiet(message, written, contact, snapshot)),

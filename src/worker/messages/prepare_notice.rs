@@ -23,7 +23,7 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
     };
     let text = shared.store.notice_text(message).await?;
     let subject = message.subject.clone().unwrap_or_default();
-    let rendered = Rendered { subject: subject.clone(), text: text.clone(), html: String::new() };
+    let rendered = Rendered { subject: subject.clone(), text: text.clone(), html: String::new(), question: None };
     if message.shadow {
         return Ok(Prepared::Shadow { rendered, to });
     }

@@ -19,8 +19,12 @@ pub(crate) async fn prepare(shared: &Shared, message: &Claimed, now: Instant) ->
     }
     let text = shared.store.notice_text(message).await?;
     let to = message.to_address.clone().unwrap_or_default();
-    let rendered =
-        Rendered { subject: message.subject.clone().unwrap_or_default(), text: text.clone(), html: String::new() };
+    let rendered = Rendered {
+        subject: message.subject.clone().unwrap_or_default(),
+        text: text.clone(),
+        html: String::new(),
+        question: None,
+    };
     if message.shadow {
         return Ok(Prepared::Shadow { rendered, to });
     }

@@ -11,10 +11,10 @@ use crate::clock::Instant;
 use crate::enrollment::hold::{self, BeforeRun, EARLIER_RUNS, HoldLimit, ReentryBefore, RevisionBefore};
 use crate::facts::inventory::MissingName;
 use crate::facts::{NameKind, Subject};
+use crate::playbook::document::SURVEY_WORD;
 use crate::playbook::guardrails::Limits;
 use crate::playbook::local_time;
 use crate::playbook::source::SourceFile;
-use crate::store::Store;
 use crate::store::runs::daily_quota::QuotaDay;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
@@ -70,7 +70,7 @@ async fn before_run(
     let is_approved =
         (limits.hold_unseen || twin.is_some()) && store.has_approved(&playbook.id, &loaded.ready.revision).await?;
     let unseen = match limits.hold_unseen && !is_approved {
-        true => unseen(store, loaded).await?,
+        true => unseen(shared, loaded).await?,
         false => Vec::new(),
     };
     let earlier = store.earlier_run(&playbook.id, slot).await?;
@@ -106,12 +106,15 @@ async fn before_run(
 
 /// What the condition reads and the customer store was never seen to hold, and
 /// does not hold now.
-async fn unseen(store: &Store, loaded: &Loaded) -> anyhow::Result<Vec<MissingName>> {
+async fn unseen(shared: &Shared, loaded: &Loaded) -> anyhow::Result<Vec<MissingName>> {
+    let store = &shared.store;
     let mut names: Vec<(NameKind, String)> = loaded.ready.store_names().into_iter().collect();
     if names.iter().any(|(kind, _)| *kind == NameKind::Score) {
         // What documents make is no name of the store.
         let documents = store.published_documents().await?;
-        names.retain(|(kind, name)| *kind != NameKind::Score || !documents.iter().any(|known| known.id == *name));
+        let asked = scores_of_surveys(shared).await?;
+        let is_own = |name: &String| documents.iter().any(|known| known.id == *name) || asked.contains(name);
+        names.retain(|(kind, name)| *kind != NameKind::Score || !is_own(name));
     }
     let unrecorded = store.unrecorded_names(&names).await?;
     if unrecorded.is_empty() {
@@ -133,6 +136,18 @@ async fn unseen(store: &Store, loaded: &Loaded) -> anyhow::Result<Vec<MissingNam
         }
     }
     Ok(missing)
+}
+
+/// The names of the scores that answers to published surveys are.
+async fn scores_of_surveys(shared: &Shared) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for survey in shared.store.published().await?.into_iter().filter(|known| known.kind == SURVEY_WORD) {
+        if let Ok(loaded) = shared.loaded(&survey.id, &survey.revision).await? {
+            let survey = loaded.ready.playbook.survey.as_ref();
+            names.extend(survey.and_then(|survey| survey.score_name()).map(str::to_owned));
+        }
+    }
+    Ok(names)
 }
 
 /// The day of a playbook that an instant lies in; `None` without `max_per_day`.

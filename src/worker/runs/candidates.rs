@@ -29,6 +29,8 @@ pub struct Candidates<'a> {
     /// Names whose history counts beside the playbook's own.
     further: Vec<String>,
     first_run: bool,
+    /// When the playbook was first published, where its contacts have turns.
+    began: Option<Instant>,
     walk: Option<Walk<'a>>,
     /// For a walk of its own.
     permit: Option<WalkPermit>,
@@ -57,11 +59,12 @@ impl<'a> Candidates<'a> {
             false => HashSet::new(),
         };
         let first_run = playbook.skip_existing && store.is_first_run(&playbook.id, slot).await?;
+        let began = began(shared, loaded, slot).await?;
         let walk = share.map(Walk::Shared);
         let alone = walk.is_none();
         let seen = SeenSubjects::default();
         let mut candidates =
-            Candidates { shared, loaded, slot, further: Vec::new(), first_run, walk, permit: None, seen, open };
+            Candidates { shared, loaded, slot, further: Vec::new(), first_run, began, walk, permit: None, seen, open };
         if alone {
             candidates.walk_alone().await?;
         }
@@ -77,7 +80,7 @@ impl<'a> Candidates<'a> {
     ) -> Candidates<'a> {
         let seen = SeenSubjects::default();
         let (further, walk, permit) = (Vec::new(), None, None);
-        Candidates { shared, loaded, slot, further, first_run: false, walk, permit, seen, open: subjects }
+        Candidates { shared, loaded, slot, further, first_run: false, began: None, walk, permit, seen, open: subjects }
     }
 
     /// The same with what stands under further names, whose history a publication
@@ -163,6 +166,9 @@ impl<'a> Candidates<'a> {
                 histories.entry(subject).or_default().add(history);
             }
         }
+        if self.began.is_some() {
+            subjects.iter().for_each(|subject| histories.entry(subject.clone()).or_default().began = self.began);
+        }
         if self.first_run {
             subjects.into_iter().for_each(|subject| histories.entry(subject).or_default().first_run = true);
         }
@@ -182,6 +188,17 @@ impl<'a> Candidates<'a> {
         self.permit = None;
         closed
     }
+}
+
+/// When a playbook was first published whose contacts have turns, at the latest at a
+/// slot; `None` of others.
+pub(crate) async fn began(shared: &Shared, loaded: &Loaded, slot: Instant) -> anyhow::Result<Option<Instant>> {
+    let playbook = &loaded.ready.playbook;
+    if playbook.survey.as_ref().and_then(|survey| survey.every).is_none() {
+        return Ok(None);
+    }
+    let published = shared.store.first_published(&playbook.id).await?;
+    Ok(Some(published.map_or(slot, |published| published.min(slot))))
 }
 
 /// Subjects that were seen, in little memory: 128 bits of each.

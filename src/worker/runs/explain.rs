@@ -92,6 +92,7 @@ pub async fn explain_subject(
         history.matched_since = None;
     }
     history.first_run = ready.playbook.skip_existing && store.is_first_run(id, at).await?;
+    history.began = candidates::began(shared, loaded, at).await?;
     let stops = if at < now { store.stops_at(id, &subject.account, at).await? } else { store.stopped().await?.stops };
     history.stopped = stops.iter().any(|stop| stop.target == StopTarget::Account(subject.account.clone()));
     let run = store.run_at_slot(id, at).await?;

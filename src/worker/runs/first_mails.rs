@@ -12,7 +12,7 @@ use crate::enrollment::{Enrollment, is_mail_wanted, next_quarter};
 use crate::facts::SubjectId;
 use crate::message::budget::{self, Contender, Rank, Standing, Use, allot};
 use crate::message::duplicate::{fingerprint, may_be_dropped};
-use crate::message::gate::{Answer, Because, Seen, after_budget, gate, needs_budget, yields_to};
+use crate::message::gate::{Answer, Because, OtherSurvey, Seen, after_budget, gate, needs_budget, yields_to};
 use crate::message::quiet::{Quiet, spread};
 use crate::message::recipient::recipient_zone;
 use crate::message::state::State;
@@ -20,6 +20,7 @@ use crate::playbook::Mode;
 use crate::store::messages::address_guard::Saying;
 use crate::store::messages::budget::Rules;
 use crate::store::messages::contact_addresses::Addressee;
+use crate::store::messages::surveys::SurveyRequest;
 use crate::worker::enrollments::advancer::Foreseen;
 use crate::worker::enrollments::snapshot::Snapshot;
 use crate::worker::messages::words::{contact_of, words};
@@ -107,6 +108,19 @@ impl FirstMail {
         Addressee { account: &self.subject.account, contact, address: to, class: class.name() }
     }
 
+    /// What another survey has to do with its contact, if it asks something itself.
+    async fn other_survey(
+        &self,
+        shared: &Shared,
+        loaded: &Loaded,
+        slot: Instant,
+    ) -> anyhow::Result<Option<OtherSurvey>> {
+        let Some(left_alone) = loaded.ready.left_alone_after_surveys(&self.step) else { return Ok(None) };
+        let (account, contact) = (self.subject.account.as_str(), self.draft.contact.as_str());
+        let request = SurveyRequest { account, contact, message: self.rank.id(), left_alone };
+        Ok(shared.store.other_surveys(&[request], slot).await?.pop().flatten())
+    }
+
     fn saying(&self) -> Option<Saying<'_>> {
         let account = &self.subject.account;
         let (to, fingerprint) = (&self.draft.to, self.fingerprint?);
@@ -168,7 +182,12 @@ impl FirstMails {
                 };
                 let suppressed = shared.store.suppressed(&[mail.addressee()]).await?.contains(&true);
                 let active = active.get(&subject.account).map(String::as_str);
-                mail.fate = foretell(shared, loaded, &transition.enrollment, snapshot, &mail, suppressed, active, slot);
+                let around = Around {
+                    suppressed,
+                    yields_to: active,
+                    other_survey: mail.other_survey(shared, loaded, slot).await?,
+                };
+                mail.fate = foretell(shared, loaded, &transition.enrollment, snapshot, &mail, around, slot);
                 if mail.fate == Fate::Leaves {
                     mail.read(words(
                         shared,
@@ -259,17 +278,25 @@ pub async fn drop_duplicates(shared: &Shared, mails: &mut [&mut FirstMail], now:
     Ok(any)
 }
 
+/// What stands around a mail, beside its enrollment.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    /// Whether its address wants none of its class.
+    suppressed: bool,
+    /// An active playbook that it yields to.
+    yields_to: Option<&'a str>,
+    other_survey: Option<OtherSurvey>,
+}
+
 /// What the gate will say of a mail, but for the budget. Its undo window is
 /// looked past: what counts is what becomes of it then.
-#[expect(clippy::too_many_arguments)]
 fn foretell(
     shared: &Shared,
     loaded: &Loaded,
     enrollment: &Enrollment,
     snapshot: &Snapshot,
     mail: &FirstMail,
-    suppressed: bool,
-    yields_to: Option<&str>,
+    around: Around<'_>,
     slot: Instant,
 ) -> Fate {
     let (ready, draft) = (&loaded.ready, &mail.draft);
@@ -287,11 +314,12 @@ fn foretell(
         planned_for: &draft.contact,
         contact,
         address: Some(&draft.to),
-        suppressed,
+        suppressed: around.suppressed,
+        other_survey: around.other_survey,
         recheck_at: next_quarter(slot, shared.config.recheck),
         undo_until: Some(slot + shared.config.mail.undo_window),
         quiet: quiet.map(|quiet| quiet.spread_by(spread(&enrollment.account, &draft.contact, &draft.to))),
-        yields_to,
+        yields_to: around.yields_to,
         held_by: None,
     };
     let answer = match gate(&seen) {

@@ -113,7 +113,9 @@ pub(crate) async fn before_the_rename(store: &Store, mut ready: ReadyPlaybook) -
     };
     let text = store.revision_text(&first.id, &first.revision).await?;
     let is_same = text.is_some_and(|text| {
-        text.modules() == ready.scripts && renaming::rules(&text.text) == renaming::rules(&ready.playbook.text)
+        text.modules() == ready.scripts
+            && text.surveys() == ready.surveys
+            && renaming::rules(&text.text) == renaming::rules(&ready.playbook.text)
     });
     if is_same {
         ready.revision = first.revision.clone();

@@ -12,7 +12,6 @@ use super::names::{name_conflicts, names_of_before};
 use crate::catalog::{self, Catalog, Elsewhere, ReadyDocument, ReadyPlaybook};
 use crate::clock::{Deadline, Instant};
 use crate::diagnostic::Diagnostic;
-use crate::playbook::document::PLAYBOOK_WORD;
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::renaming;
 use crate::playbook::source::{Fingerprint, SourceSet};
@@ -160,12 +159,13 @@ async fn judge_and_commit(
         .iter()
         .map(|ready| Publication {
             id: &ready.playbook.id,
-            kind: PLAYBOOK_WORD,
+            kind: ready.playbook.first_key(),
             was: names_of_before(ready),
             revision: &ready.revision,
             file: &ready.playbook.file,
             text: &ready.playbook.text,
             scripts: &ready.scripts,
+            surveys: &ready.surveys,
             mail_priority: ready.playbook.mail_priority,
         })
         .collect();
@@ -237,6 +237,7 @@ fn publication_of(ready: &ReadyDocument) -> Publication<'_> {
         file: &document.file,
         text: &document.text,
         scripts: &ready.scripts,
+        surveys: const { &BTreeMap::new() },
         // It sends nothing.
         mail_priority: 0,
     }

@@ -45,6 +45,7 @@ pub fn literals(function: &dyn Function, param: &Param) -> Vec<Arg> {
             let days = [1, 7, 30, 40_000, i64::MAX].map(Arg::Int);
             return days.into_iter().chain([Arg::SinceEntry, Arg::SinceStep]).collect();
         }
+        ("name", _) if function.name() == "answer_text" => &["nps", "quarterly", "none such"],
         ("name", _) if function.name().contains("score") => &["nps", "health", "fit", "csat"],
         (_, ParamKind::OwnScore) => &["health", "fit", "nps"],
         (_, ParamKind::Factor) => &["usage", "it's", "none such"],

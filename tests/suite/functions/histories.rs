@@ -14,7 +14,7 @@ use keepwell::facts::{EventRecord, History, Schema, Value};
 use serde_json::{Value as Json, json};
 use sqlx::PgPool;
 
-use super::standings;
+use super::{answers, standings};
 
 /// The instant that all histories crowd around.
 pub fn now() -> Instant {
@@ -109,7 +109,7 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
         };
         history.contacts.push(ContactRecord { id: format!("c{id}"), columns, traits });
     }
-    // Of their own, so that the rest is as it is without them.
+    // Of their own, as are others below, so that the rest is as it is without them.
     let plans = &mut Dice(dice.0 ^ 0x9A11);
     for role in ["inside", "csm"] {
         plans.maybe(|plans| history.owners.insert(role.to_owned(), format!("csm-{}", plans.roll(3))));
@@ -211,10 +211,11 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
         let contact = contact(dice);
         history.tasks.push(TaskRecord { contact, created_at, ended_at, done: ended_at.is_some() && dice.roll(2) == 0 });
     }
-    for _ in 0..dice.roll(4) {
-        history.mails.push(MailRecord { contact: contact(dice), sent_at: dice.instant(marks) });
+    for index in 0..dice.roll(4) {
+        let (contact, sent_at) = (contact(dice), dice.instant(marks));
+        history.mails.push(MailRecord { contact, sent_at, asks: index % 2 == 1 });
     }
-    // Of their own, so that the rest is as it is without them.
+    answers::give(&mut history, number, &mut Dice(dice.0 ^ 0xA5CED), contact, marks);
     let words = &mut Dice(dice.0 ^ 0x1ABE1);
     for _ in 0..words.roll(9) {
         history.labels.push(LabelRecord {
@@ -308,7 +309,8 @@ fn write_own(account: &str, history: &History, count: &mut u32, add: &mut impl F
     }
     let rows = labels.into_values().chain([label("risk", Some("c0"), Some("shadow"), lately, true)]);
     rows.for_each(|row| add("keepwell.labels", row));
-    let mut mail = |channel: &str, state: &str, shadow: bool, contact: Option<&str>, sent: Option<Instant>| {
+    let mut mail = |channel: &str, state: &str, asks: Option<&str>, contact: Option<&str>, sent: Option<Instant>| {
+        let shadow = asks == Some("in shadow");
         *count += 1;
         let id = uuid(*count);
         add(
@@ -317,18 +319,20 @@ fn write_own(account: &str, history: &History, count: &mut u32, add: &mut impl F
                 "account_id": account, "contact_id": contact.unwrap_or(""), "id": id, "playbook": "rescue", "step": "nudge",
                 "channel": channel, "class": if channel == "email" { "lifecycle" } else { "internal" },
                 "state": state, "attempts": 1, "priority": 50, "valid_until": stamp(now()), "next_at": stamp(now()),
-                "message_id": id, "shadow": shadow, "created_at": stamp(lately), "sent_at": sent.map(stamp),
+                "message_id": id, "shadow": shadow, "survey": asks, "created_at": stamp(lately), "sent_at": sent.map(stamp),
                 "marked_at": sent.map(stamp), "ended_at": sent.map(stamp),
             }),
         );
     };
     for (index, record) in history.mails.iter().enumerate() {
         let state = ["accepted", "captured"][index % 2];
-        mail("email", state, false, record.contact.as_deref(), Some(record.sent_at));
+        mail("email", state, record.asks.then_some("quarterly"), record.contact.as_deref(), Some(record.sent_at));
     }
-    mail("notice", "accepted", false, Some("c0"), Some(lately));
-    mail("email", "accepted", true, Some("c0"), Some(lately));
-    mail("email", "planned", false, Some("c0"), None);
+    mail("notice", "accepted", None, Some("c0"), Some(lately));
+    mail("email", "accepted", Some("in shadow"), Some("c0"), Some(lately));
+    mail("email", "bounced", Some("quarterly"), Some("c0"), Some(lately));
+    mail("email", "planned", None, Some("c0"), None);
+    answers::rows(account, history).into_iter().for_each(|row| add("keepwell.answers", row));
     let mut change = |at: Instant, was: Json, became: Json| {
         add(
             "customers.account_changes",
@@ -356,7 +360,7 @@ fn write_own(account: &str, history: &History, count: &mut u32, add: &mut impl F
     change(lately, json!({ "id": account, "tier": "A" }), Json::Null);
 }
 
-fn uuid(number: u32) -> String {
+pub fn uuid(number: u32) -> String {
     keepwell::ids::enrollment(PlaybookId("other"), AccountId(""), ContactId(""), &number.to_string()).to_string()
 }
 
@@ -403,7 +407,8 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
         for (role, csm) in &history.owners {
             add("customers.account_owners", json!({ "account_id": id, "role": role, "csm_id": csm }));
         }
-        for score in &history.scores {
+        let answered = |id: &String| history.answers.iter().any(|answer| answer.id == *id);
+        for score in history.scores.iter().filter(|score| !answered(&score.id)) {
             if let Some(own) = &score.own {
                 let contact = score.contact.as_deref().unwrap_or_default();
                 add(

@@ -3,6 +3,7 @@
 //! Histories are generated with instants that crowd around the boundaries of
 //! every window, written to a real Postgres, and read back as facts.
 
+mod answers;
 mod cells;
 mod edges;
 pub mod histories;

@@ -62,7 +62,7 @@ impl Language {
         let origin = Origin { file: "p.yaml".into(), start, layout: playbook::Layout::Inline };
         let source = Source { text: text.into(), origin };
         let known = HashSet::new();
-        let neighbours = Neighbours { playbooks: Some(vec!["rescue".to_owned()]), labels: None, documents: None };
+        let neighbours = Neighbours { playbooks: Some(vec!["rescue".to_owned()]), ..Neighbours::default() };
         let scope = Scope {
             schema: &self.schema,
             contact: self.subject == Subject::Contact,

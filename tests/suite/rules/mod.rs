@@ -176,7 +176,7 @@ impl World {
             schema: Schema::default_store(),
             zone: chrono_tz::UTC,
             place,
-            neighbours: Neighbours { playbooks: Some(vec!["rescue".to_owned()]), labels: None, documents: None },
+            neighbours: Neighbours { playbooks: Some(vec!["rescue".to_owned()]), ..Neighbours::default() },
         }
     }
 

@@ -11,7 +11,7 @@ use keepwell::playbook::source::SourceSet;
 use keepwell::rehearsal::check_cases;
 use serde_json::{Value as Json, json};
 
-use super::{CONTACTS, EVENTS, EVERYTHING, Validator, nothing_known, root, source, yaml_to_json};
+use super::{A_SURVEY, CONTACTS, EVENTS, EVERYTHING, Validator, nothing_known, root, source, yaml_to_json};
 
 /// Codes of mistakes in a file's form.
 const OF_FORM: [&str; 4] = ["KW0101", "KW0102", "KW0103", "KW0113"];
@@ -138,6 +138,21 @@ fn the_schema_of_playbooks_and_their_reader_agree() {
     for text in [EVERYTHING, CONTACTS, EVENTS] {
         wrong.extend(disagreements(&validator, &yaml_to_json(text).unwrap(), errors_of_playbook));
     }
+    assert!(wrong.is_empty(), "{} disagreements\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_schema_of_surveys_and_their_reader_agree() {
+    // JSON has no order, and the first key says what a file is.
+    let errors = |text: &str| {
+        let mut document: Json = serde_json::from_str(text).unwrap();
+        let keys = document.as_object_mut();
+        match keys.and_then(|keys| Some((keys.remove("survey")?, serde_json::to_string(keys).unwrap()))) {
+            Some((id, rest)) => errors_of_playbook(&format!("{{\"survey\":{id},{}", &rest[1..])),
+            None => errors_of_playbook(text),
+        }
+    };
+    let wrong = disagreements(&Validator::of_files(), &yaml_to_json(A_SURVEY).unwrap(), errors);
     assert!(wrong.is_empty(), "{} disagreements\n{}", wrong.len(), wrong.join("\n"));
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
-use keepwell::catalog::json_schema::{Deployment, of_configuration, of_file, of_playbook};
+use keepwell::catalog::json_schema::{Deployment, of_configuration, of_document, of_file, of_playbook};
 use keepwell::config::Config;
 use keepwell::facts::Schema;
-use keepwell::playbook::document::first_keys;
+use keepwell::playbook::document::{SURVEY, first_keys};
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use serde_json::{Value as Json, json};
 
@@ -19,6 +19,7 @@ mod golden;
 const EVERYTHING: &str = include_str!("everything.yaml");
 const CONTACTS: &str = include_str!("contacts.yaml");
 const EVENTS: &str = include_str!("events.yaml");
+const A_SURVEY: &str = include_str!("survey.yaml");
 
 /// A schema that was compiled.
 struct Validator {
@@ -139,7 +140,8 @@ fn written_keys(document: &Json, found: &mut BTreeSet<String>) {
 fn the_files_of_this_test_have_every_key() {
     let (mut listed, mut written) = (BTreeSet::new(), BTreeSet::new());
     listed_keys(&of_playbook(&nothing_known()), &mut listed);
-    for text in [EVERYTHING, CONTACTS, EVENTS] {
+    listed_keys(&of_document(&SURVEY, &nothing_known()), &mut listed);
+    for text in [EVERYTHING, CONTACTS, EVENTS, A_SURVEY] {
         written_keys(&yaml_to_json(text).unwrap(), &mut written);
     }
     let missing: Vec<&String> = listed.difference(&written).collect();

@@ -30,7 +30,7 @@ fn scored() -> String {
 }
 
 /// What somebody gets who opens a link of a mail, or sends its form.
-async fn open(world: &World, when: &str, path: &str, form: Option<&str>) -> (StatusCode, String) {
+pub(super) async fn open(world: &World, when: &str, path: &str, form: Option<&str>) -> (StatusCode, String) {
     let state = WebState::new(world.shared.clone(), Clock::Fixed(at(when)));
     let method = if form.is_some() { "POST" } else { "GET" };
     let request = Request::builder()
@@ -48,7 +48,11 @@ async fn open(world: &World, when: &str, path: &str, form: Option<&str>) -> (Sta
 
 /// The path of the mail's link for an answer; without one that of the page.
 async fn link(world: &World, answer: &str) -> String {
-    let text = world.text(&world.mails().await[0]).await;
+    link_in(&world.text(&world.mails().await[0]).await, answer)
+}
+
+/// The same of the text of a mail.
+pub(super) fn link_in(text: &str, answer: &str) -> String {
     let start = text.find("https://success.acme.example/s/").expect("a link") + "https://success.acme.example".len();
     let path: String = text[start..].chars().take_while(|c| !"?) \n>".contains(*c)).collect();
     if answer.is_empty() { path } else { format!("{path}?answer={answer}") }

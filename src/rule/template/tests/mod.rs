@@ -171,7 +171,12 @@ fn compile_with(
         statuses: &[],
         zone: chrono_tz::UTC,
         named_steps: &named_steps(),
-        neighbours: &Neighbours { playbooks: Some(steps(&["rescue", "renewal-plan"])), labels: None, documents: None },
+        neighbours: &Neighbours {
+            playbooks: Some(steps(&["rescue", "renewal-plan"])),
+            labels: None,
+            documents: None,
+            surveys: Vec::new(),
+        },
         known: &known,
     };
     let scope = TemplateScope { scope: &scope, recipient: mail, language: "en", modules, sandbox };

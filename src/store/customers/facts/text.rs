@@ -258,24 +258,31 @@ impl<'r> Text<'r> {
         if conditions.is_empty() { "true".to_owned() } else { conditions.join(" and ") }
     }
 
-    /// The scores of the customer store and those that documents have made, in one
-    /// relation: `own` tells them apart, and what is `seen` before an instant counts
-    /// at it. Our own count at their very instant, the store's only after it.
+    /// The scores of the customer store, those that documents have made and those that
+    /// were answered to surveys, in one relation. `own` tells those of documents from the
+    /// others; what is `seen` before an instant counts at it. Those of documents count
+    /// at their very instant, all others only after it.
     fn scores(&self, account: &str) -> String {
         let (store, key) = (self.relations.of(Relation::Scores), self.relations.key());
         // Inside a pass there is no account around it; with another key than text
         // only the account's text leads to the index.
-        let whose = match (key, self.in_pass) {
-            (Key::Text, _) | (_, true) => String::new(),
-            _ => format!(" where o.account_id = {}", key.to_text(account)),
+        let of_account = match (key, self.in_pass) {
+            (Key::Text, _) | (_, true) => None,
+            _ => Some(key.to_text(account)),
         };
+        let whose = of_account.as_ref().map_or(String::new(), |id| format!(" where o.account_id = {id}"));
+        let whose_answers = of_account.as_ref().map_or(String::new(), |id| format!(" and v.account_id = {id}"));
         format!(
             "(select c.account_id, c.contact_id, c.id, c.name, c.value::float8 as value, c.at, c.at as seen, \
               false as own from {store} c \
               union all select {}, nullif(o.contact_id, '') collate \"default\", o.contact_id collate \"default\", \
               o.name collate \"default\", o.value, o.at, \
-              o.at - interval '1 microsecond', true from keepwell.scores o{whose})",
-            key.of_text("o.account_id")
+              o.at - interval '1 microsecond', true from keepwell.scores o{whose} \
+              union all select {}, nullif(v.contact_id, '') collate \"default\", v.message::text, \
+              v.score collate \"default\", v.value::float8, v.answered_at, v.answered_at, \
+              false from keepwell.answers v where v.value is not null and v.score is not null{whose_answers})",
+            key.of_text("o.account_id"),
+            key.of_text("v.account_id")
         )
     }
 
@@ -351,10 +358,11 @@ pub(crate) fn quoted(subject: Subject, column: &str) -> String {
 }
 
 /// What the relations of our own state are called in the database.
-const OWN: [(&str, &str); 5] = [
+const OWN: [(&str, &str); 6] = [
     ("enrollments", "keepwell.enrollments"),
     ("tasks", "keepwell.tasks"),
     ("messages", "keepwell.messages"),
     ("labels", "keepwell.labels"),
     ("own_scores", "keepwell.scores"),
+    ("answers", "keepwell.answers"),
 ];

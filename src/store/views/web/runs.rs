@@ -73,7 +73,7 @@ impl Store {
     pub async fn revision_texts(&self, wanted: &[(&str, &str)]) -> sqlx::Result<Vec<RevisionText>> {
         let (playbooks, revisions): (Vec<&str>, Vec<&str>) = wanted.iter().copied().unzip();
         sqlx::query_as(
-            "select r.playbook, r.revision, r.file, r.text, r.scripts from keepwell.revisions r
+            "select r.playbook, r.revision, r.file, r.text, r.scripts, r.surveys from keepwell.revisions r
              where (r.playbook, r.revision) in (select * from unnest($1::text[], $2::text[]))",
         )
         .bind(playbooks)

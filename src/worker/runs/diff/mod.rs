@@ -25,6 +25,7 @@ use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::facts::SubjectId;
 use crate::playbook::changes::{PlaybookChanges, changes, script_changes};
+use crate::playbook::document::SURVEY_WORD;
 use crate::playbook::{Mode, renaming};
 use crate::worker::revision_cache::{Loaded, compile_revision};
 use crate::worker::shared::Shared;
@@ -205,7 +206,8 @@ async fn compare(shared: &Arc<Shared>, pair: Pair, slot: Instant) -> anyhow::Res
     }
     if let (Some(old), Some(new)) = (before.ready(), after.ready()) {
         diff.changes = changes(&old.playbook, &new.playbook);
-        diff.changes.lines.extend(script_changes(&old.scripts, &new.scripts));
+        diff.changes.lines.extend(script_changes("script", &old.scripts, &new.scripts));
+        diff.changes.lines.extend(script_changes(SURVEY_WORD, &old.surveys, &new.surveys));
     }
     let same_rules = decides_alike(&before, &after);
     let before = before.load(shared, &history)?;
@@ -236,7 +238,9 @@ fn change(before: &Text, after: &Text) -> TextChange {
 /// Whether two texts let in the same and do the same, whatever they are called.
 fn decides_alike(before: &Text, after: &Text) -> bool {
     let (Some(before), Some(after)) = (before.ready(), after.ready()) else { return false };
-    before.scripts == after.scripts && renaming::rules(&before.playbook.text) == renaming::rules(&after.playbook.text)
+    before.scripts == after.scripts
+        && before.surveys == after.surveys
+        && renaming::rules(&before.playbook.text) == renaming::rules(&after.playbook.text)
 }
 
 /// Fills in whom the texts let in and what comes of it; gives whom the later one
