@@ -24,6 +24,7 @@ macro_rules! tell {
     ($($words:tt)*) => { crate::cli::output::error_line(format_args!($($words)*)) };
 }
 
+mod answers;
 mod apply;
 mod approve;
 mod audit;
@@ -200,6 +201,8 @@ enum Command {
     Scores(scores::Options),
     /// Figures over all accounts, such as the churn rate: today, or one with its history.
     Kpi(kpi::Options),
+    /// What people answered to surveys, and tags on their answers.
+    Answers(answers::Options),
     /// Put an account into a playbook by hand.
     Enroll(enroll::Options),
     /// End an enrollment by hand.
@@ -306,6 +309,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Slots(options) => slots::run(global, &options),
         Command::Kpi(options) => kpi::run(global, &options).await,
         Command::Scores(options) => scores::run(global, &options).await,
+        Command::Answers(options) => answers::run(global, &options).await,
         Command::Plan(options) => plan::run(global, &options).await,
         Command::Apply(options) => apply::run(global, &options).await,
         Command::Diff(options) => diff::run(global, &options).await,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod again;
+mod answers;
 mod backtest;
 mod check_form;
 mod check_formats;

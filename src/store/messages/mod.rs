@@ -11,6 +11,7 @@ pub mod contact_addresses;
 pub mod digests;
 pub mod ending;
 pub mod expired_claims;
+pub mod feedback;
 pub mod insert;
 pub mod manual_outcomes;
 pub mod mark_request;

@@ -51,6 +51,7 @@ mod scoring;
 mod slots;
 mod slow;
 mod stopping;
+mod surveying;
 mod switching;
 mod tasks;
 mod together;

@@ -1,0 +1,105 @@
+//! What people answered, as a list that people read and tag.
+
+use serde_json::json;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::clock::Instant;
+use crate::store::Store;
+use crate::store::upkeep::audit::record;
+
+/// The latest answer to one survey mail.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct AnswerRow {
+    /// The mail that asked.
+    pub id: Uuid,
+    /// `None` of a step's own question.
+    pub survey: Option<String>,
+    pub account: String,
+    /// Empty for an address that belongs to no contact.
+    pub contact: String,
+    /// The name of the score; `None` where it is a text.
+    pub score: Option<String>,
+    pub value: Option<i32>,
+    pub text: Option<String>,
+    pub at: Instant,
+    /// In the order in which they were given.
+    pub tags: Vec<String>,
+}
+
+/// Which answers.
+#[derive(Clone, Debug, Default)]
+pub struct AnswerFilter {
+    pub account: Option<String>,
+    pub survey: Option<String>,
+    pub tag: Option<String>,
+    /// At most so many, the latest of them.
+    pub limit: Option<i64>,
+}
+
+/// What becomes of a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagDeed {
+    Add,
+    Remove,
+}
+
+impl Store {
+    /// Answers, the latest first.
+    pub async fn list_answers(&self, filter: &AnswerFilter) -> sqlx::Result<Vec<AnswerRow>> {
+        sqlx::query_as(
+            "select a.message as id, a.survey, a.account_id as account, a.contact_id as contact, a.score, a.value,
+                 a.comment as text, a.answered_at as at, a.tags
+             from keepwell.answers a
+             where ($1::text is null or a.account_id = $1) and ($2::text is null or a.survey = $2)
+               and ($3::text is null or $3 = any(a.tags))
+             order by a.answered_at desc, a.message limit $4",
+        )
+        .bind(&filter.account)
+        .bind(&filter.survey)
+        .bind(&filter.tag)
+        .bind(filter.limit)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Whether anybody has answered a survey of that id.
+    pub async fn has_answers(&self, survey: &str) -> sqlx::Result<bool> {
+        sqlx::query_scalar("select exists (select from keepwell.answers where survey = $1)")
+            .bind(survey)
+            .fetch_one(self.pool())
+            .await
+    }
+
+    /// Puts a tag on an answer, or takes it off. The tags that it has then; `None` where
+    /// there is no such answer.
+    pub async fn tag_answer(
+        &self,
+        answer: Uuid,
+        tag: &str,
+        deed: TagDeed,
+        by: &str,
+        now: Instant,
+    ) -> sqlx::Result<Option<Vec<String>>> {
+        let mut tx = self.pool().begin().await?;
+        let tags: Option<Vec<String>> = sqlx::query_scalar(
+            "update keepwell.answers
+             set tags = case when $3 then array_append(array_remove(tags, $2), $2) else array_remove(tags, $2) end
+             where message = $1 returning tags",
+        )
+        .bind(answer)
+        .bind(tag)
+        .bind(deed == TagDeed::Add)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if tags.is_some() {
+            let word = match deed {
+                TagDeed::Add => "tag answer",
+                TagDeed::Remove => "untag answer",
+            };
+            record(&mut tx, word, by, &json!({ "answer": answer, "tag": tag }), now).await?;
+        }
+        tx.commit().await?;
+        Ok(tags)
+    }
+}
