@@ -37,7 +37,7 @@ fn every_shipped_playbook_can_be_begun_with() {
         let path = format!("playbooks/{own}.yaml");
         assert!(answer.stdout.starts_with(&format!("Wrote {path}, from the shipped playbook `{id}`:")), "{answer:?}");
         let text = file(&home, &path);
-        let is_playbook = text.contains(&format!("\nplaybook: {own}\n"));
+        let is_playbook = ["playbook", "survey"].iter().any(|word| text.contains(&format!("\n{word}: {own}\n")));
         let is_score = text.contains(&format!("\nscore: {own}\n"));
         let is_kpi = text.contains(&format!("\nkpi: {own}\n"));
         assert!((is_playbook || is_score || is_kpi) && !text.contains("Keywords"), "{text}");
