@@ -3,17 +3,22 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use chrono::{DurationRound, TimeDelta};
 use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
 
-use super::database::Database;
+use super::database::{Database, configuration};
+use super::run::{no_variables, shared};
 use super::{Global, output};
 use crate::clock::{Clock, Instant};
+use crate::delivery::Channel;
 use crate::diagnostic::nearest;
+use crate::evaluation::kpi::KpiOutcome;
 use crate::playbook::document::KpiDefinition;
-use crate::store::Store;
 use crate::store::documents::kpis::KpiRow;
+use crate::worker::Shared;
 use crate::worker::documents::definitions::kpi_definitions;
+use crate::worker::documents::figure;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -45,8 +50,13 @@ const COLUMNS: [&str; 8] = ["id", "at", "value", "unit", "missing", "change", "b
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let until = options.at.unwrap_or_else(|| Clock::System.now());
-    let database = Database::open_customers(global, 2).await?;
-    let answer = find(&database.store, options, until).await;
+    let config = configuration(global)?;
+    let database = Database::open_customers(global, 3).await?;
+    let answer = async {
+        let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
+        find(&shared, options, until).await
+    };
+    let answer = answer.await;
     database.close().await;
     let (rows, definition) = answer?;
     match options.format {
@@ -69,16 +79,24 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-async fn find(store: &Store, options: &Options, until: Instant) -> anyhow::Result<(Vec<Json>, Option<KpiDefinition>)> {
+async fn find(
+    shared: &Shared,
+    options: &Options,
+    until: Instant,
+) -> anyhow::Result<(Vec<Json>, Option<KpiDefinition>)> {
+    let store = &shared.store;
     let definitions = kpi_definitions(store).await?;
     let Some(id) = &options.id else {
         let mut figures: BTreeMap<String, KpiRow> =
             store.latest_kpis(until).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
-        let rows = definitions.iter().map(|(id, definition)| match figures.remove(id) {
-            Some(figure) => row(figure, definition.about.as_deref()),
-            None => not_made_yet(id, definition),
-        });
-        return Ok((rows.collect(), None));
+        let mut rows = Vec::new();
+        for (id, definition) in &definitions {
+            rows.push(match figures.remove(id) {
+                Some(figure) => row(figure, definition.about.as_deref()),
+                None => look_at(shared, id, definition, until).await?,
+            });
+        }
+        return Ok((rows, None));
     };
     let history = store.kpi_history(id, until, MOST).await?;
     let definition = definitions.get(id).cloned();
@@ -91,7 +109,7 @@ async fn find(store: &Store, options: &Options, until: Instant) -> anyhow::Resul
     let about = definition.as_ref().and_then(|definition| definition.about.clone());
     let mut rows: Vec<Json> = history.into_iter().map(|figure| row(figure, about.as_deref())).collect();
     if let (true, Some(definition)) = (rows.is_empty(), &definition) {
-        rows.push(not_made_yet(id, definition));
+        rows.push(look_at(shared, id, definition, until).await?);
     }
     Ok((rows, definition))
 }
@@ -106,24 +124,25 @@ fn row(figure: KpiRow, about: Option<&str>) -> Json {
         "change": figure.value.zip(figure.before).map(|(value, before)| value - before),
         "before": figure.before,
         "before_at": figure.before_at,
-        "revision": figure.revision,
+        // Empty of one that is not kept.
+        "revision": Some(figure.revision).filter(|revision| !revision.is_empty()),
         "about": about,
     })
 }
 
-fn not_made_yet(id: &str, definition: &KpiDefinition) -> Json {
-    json!({
-        "id": id,
-        "at": null,
-        "value": null,
-        "unit": definition.unit.name(),
-        "missing": "it was not calculated yet: the daemon does so at its next slot, `keepwell run --once --at` at once",
-        "change": null,
-        "before": null,
-        "before_at": null,
-        "revision": null,
-        "about": definition.about,
-    })
+/// What has no figure yet, as its evaluation would find it at the full minute. It is
+/// not kept.
+async fn look_at(shared: &Shared, id: &str, definition: &KpiDefinition, until: Instant) -> anyhow::Result<Json> {
+    let at = until.duration_trunc(TimeDelta::minutes(1)).unwrap_or(until);
+    let (value, missing) = match figure::look(shared, id, at).await? {
+        Some(KpiOutcome::Figure(value)) => (Some(value), None),
+        Some(KpiOutcome::Missing(why)) => (None, Some(why)),
+        None => (None, Some("this version of Keepwell cannot use it".to_owned())),
+    };
+    let unit = definition.unit.name().to_owned();
+    let (id, revision) = (id.to_owned(), String::new());
+    let figure = KpiRow { id, at, revision, value, unit, missing, before: None, before_at: None };
+    Ok(row(figure, definition.about.as_deref()))
 }
 
 fn describe(definition: &KpiDefinition) -> Json {

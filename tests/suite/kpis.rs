@@ -236,6 +236,16 @@ async fn figures_are_listed_with_why_there_is_none() {
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(lines[0], "id,at,value,unit,missing,change,before,before_at");
     assert!(lines[2].starts_with("revenue,2026-03-02T09:00:00Z,80.0,money,,40.0,40.0,2026-02-01T09:00:00Z"), "{csv}");
+    // What was not evaluated yet is looked at, and not kept.
+    home.write("playbooks/fresh.yaml", &REVENUE.replace("kpi: revenue", "kpi: fresh"));
+    home.done(&["run", "--once"]);
+    for _ in 0..2 {
+        let fresh = home.done(&["kpi", "fresh", "--format", "json"]).json()["kpis"][0].clone();
+        assert_eq!((&fresh["value"], &fresh["revision"], &fresh["before"]), (&json!(80.0), &Json::Null, &Json::Null));
+    }
+    let kept: i64 =
+        sqlx::query_scalar("select count(*) from keepwell.kpis where id = 'fresh'").fetch_one(&pool).await.unwrap();
+    assert_eq!(kept, 0);
     let typo = home.run(&["kpi", "revenu"]);
     assert!(typo.code == 1 && typo.stderr.contains("did you mean `revenue`?"), "{typo:?}");
 }

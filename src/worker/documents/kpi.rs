@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::figure::outcome;
 use super::loaded::LoadedDocument;
 use crate::catalog::documents::ReadyBodyOfDocument;
-use crate::evaluation::kpi::{KpiOutcome, evaluate};
-use crate::facts::{Facts, SubjectId, Value};
-use crate::rule::population::PopulationCells;
+use crate::evaluation::kpi::KpiOutcome;
+use crate::facts::SubjectId;
 use crate::store::documents::evaluations::{Evaluation, EvaluationTally};
 use crate::store::documents::kpis::NewKpi;
 use crate::worker::shared::Shared;
@@ -18,27 +18,10 @@ pub(super) async fn write(
     evaluation: &Evaluation,
 ) -> anyhow::Result<EvaluationTally> {
     let mut tally = EvaluationTally::default();
-    let ready = &document.ready;
-    let ReadyBodyOfDocument::Kpi(kpi) = &ready.body else { return Ok(tally) };
-    let store = &shared.store;
-    let figures = {
-        let _permit = shared.runs.walk().await;
-        document.query.figures(store.customers_pool(), evaluation.slot).await?
-    };
-    let layout = ready.layout.clone();
-    let facts = Facts {
-        account: String::new(),
-        contact: String::new(),
-        as_of: evaluation.slot,
-        values: vec![Value::Null; layout.cells().len()],
-        layout,
-    };
-    let facts = match PopulationCells::of(&facts.layout) {
-        Some(cells) => cells.fill(facts, &figures),
-        None => facts,
-    };
+    let ReadyBodyOfDocument::Kpi(kpi) = &document.ready.body else { return Ok(tally) };
+    let Some(outcome) = outcome(shared, document, evaluation.slot).await? else { return Ok(tally) };
     tally.subjects = 1;
-    let figure = match evaluate(kpi, &ready.sandbox, &Arc::new(facts), ready.zone) {
+    let figure = match outcome {
         KpiOutcome::Figure(figure) => Ok(figure),
         KpiOutcome::Missing(why) => {
             let nobody = SubjectId { account: String::new(), contact: String::new() };
@@ -48,6 +31,6 @@ pub(super) async fn write(
     };
     tally.written = i64::from(figure.is_ok());
     let (id, revision, unit) = (evaluation.document.as_str(), evaluation.revision.as_str(), kpi.unit.name());
-    store.write_kpi(&NewKpi { id, at: evaluation.slot, revision, unit, figure }).await?;
+    shared.store.write_kpi(&NewKpi { id, at: evaluation.slot, revision, unit, figure }).await?;
     Ok(tally)
 }

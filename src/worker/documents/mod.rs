@@ -4,6 +4,7 @@
 //! - `scheduler`: what is due, in which order, and whom playbooks wait for;
 //! - `loaded`: published documents, compiled once and kept;
 //! - `definitions`: what those in force say of themselves;
+//! - `figure`: the figure of a KPI at an instant, kept or only looked at;
 //! - `evaluate`: one evaluation, from its opening to its end;
 //! - `walk`: all subjects of a document, a thousand at a time;
 //! - `gather`: what all documents about the whole ask at an instant, in one pass;
@@ -18,6 +19,7 @@ use crate::worker::shared::Shared;
 
 pub mod definitions;
 pub mod evaluate;
+pub mod figure;
 mod gather;
 pub mod loaded;
 pub mod scheduler;

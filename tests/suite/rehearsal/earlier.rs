@@ -66,6 +66,6 @@ tests:
 fn a_case_says_what_was_before() {
     passes(&playbook(GREW));
     fails(&playbook(GREW), "40d: { mrr: 500 }", "20d: { mrr: 500 }");
-    let messages = fails(&playbook(GREW), "past: { 20d: { mrr: 500,", "past: { 20d: { mmr: 500,");
+    let messages = fails(&playbook(GREW), "past: { 90d: { mrr: 100,", "past: { 90d: { mmr: 100,");
     assert!(messages.iter().any(|message| message.contains("no column `mmr`")), "{messages:?}");
 }
