@@ -75,10 +75,12 @@ fn records(value: &Rule, schema: &Schema) -> BTreeSet<Record> {
 }
 
 /// The column itself where accounts cannot be without it; else one that they cannot
-/// be without, whose record is that of the whole row.
+/// be without, whose record is that of the whole row. Of a view nobody says what
+/// accounts cannot be without: then one that they have in practice.
 fn always_there(column: &str, schema: &Schema) -> Option<String> {
-    let is_there = |name: &&str| schema.column(Subject::Account, name).is_some_and(|column| !column.nullable);
-    [column, "status", "name"].iter().find(|name| is_there(name)).map(|name| (*name).to_owned())
+    let known = |name: &str| schema.column(Subject::Account, name);
+    let found = [column, "status", "name"].into_iter().find(|name| known(name).is_some_and(|column| !column.nullable));
+    found.or_else(|| ["status", "name"].into_iter().find(|name| known(name).is_some())).map(str::to_owned)
 }
 
 impl Record {
