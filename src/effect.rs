@@ -31,6 +31,10 @@ pub enum EffectBody {
         playbook: String,
     },
     Label(LabelDraft),
+    /// The account shall have that success plan.
+    Plan {
+        plan: String,
+    },
 }
 
 /// A label of the subject.
@@ -59,6 +63,7 @@ pub mod kind {
     pub const WEBHOOK: &str = "webhook";
     pub const REFERRAL: &str = "enroll";
     pub const LABEL: &str = "set";
+    pub const PLAN: &str = "plan";
 }
 
 impl EffectBody {
@@ -72,6 +77,7 @@ impl EffectBody {
             EffectBody::Message(MessageDraft::Skipped { .. } | MessageDraft::Failed { .. }) => return None,
             EffectBody::Referral { .. } => kind::REFERRAL,
             EffectBody::Label(_) => kind::LABEL,
+            EffectBody::Plan { .. } => kind::PLAN,
         })
     }
 }

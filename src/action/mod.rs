@@ -6,7 +6,7 @@
 //! checker, the engine, the test runner and the reference need of it.
 //!
 //! - The kinds are `email`, `task`, `notify`, `webhook`, `survey`, `set`,
-//!   `enroll` and `run`, and in `steering` those that only say what comes next.
+//!   `enroll`, `plan` and `run`, and in `steering` those that only say what comes next.
 //! - `compiler` is what a kind reads its fields with.
 //! - `situation` is what an action may look at.
 //! - `recipient` says whom mails go to, `staff` who takes a task or a notice,
@@ -40,6 +40,7 @@ mod mail_body;
 mod notice;
 mod notify;
 mod owner;
+mod plan;
 mod question_mail;
 pub mod recipient;
 pub mod run;
@@ -67,6 +68,7 @@ pub const KINDS: &[&dyn StepKind] = &[
     &survey::Kind,
     &set::Kind,
     &enroll::Kind,
+    &plan::Kind,
     &run::Kind,
     &steering::END,
 ];

@@ -39,6 +39,7 @@ mod enroll;
 mod explain;
 mod facts;
 mod fmt;
+mod goals;
 mod impact;
 mod import;
 mod junit;
@@ -203,6 +204,8 @@ enum Command {
     Kpi(kpi::Options),
     /// What people answered to surveys, and tags on their answers.
     Answers(answers::Options),
+    /// How far the goals of success plans are, with their dates.
+    Goals(goals::Options),
     /// Put an account into a playbook by hand.
     Enroll(enroll::Options),
     /// End an enrollment by hand.
@@ -310,6 +313,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Kpi(options) => kpi::run(global, &options).await,
         Command::Scores(options) => scores::run(global, &options).await,
         Command::Answers(options) => answers::run(global, &options).await,
+        Command::Goals(options) => goals::run(global, &options).await,
         Command::Plan(options) => plan::run(global, &options).await,
         Command::Apply(options) => apply::run(global, &options).await,
         Command::Diff(options) => diff::run(global, &options).await,

@@ -89,9 +89,11 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     say!();
     say!("Next:");
     let options = global.repeated();
+    // Where one sees what it does.
     let (next, next_rest) = match playbook.first_key {
+        PLAYBOOK_WORD => ("plan", format!("--playbook {id}")),
         "kpi" => ("kpi", id.clone()),
-        _ if is_playbook => ("plan", format!("--playbook {id}")),
+        "plan" => ("goals", format!("--plan {id}")),
         _ => ("scores", id.clone()),
     };
     for (word, rest) in

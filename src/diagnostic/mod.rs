@@ -119,6 +119,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0224", "no such score, factor or band"),
     ("KW0225", "documents that wait for each other"),
     ("KW0226", "two scores of one name"),
+    ("KW0241", "no such plan, goal or milestone"),
     ("KW0301", "a template cannot be read"),
     ("KW0302", "a template names something unknown"),
     ("KW0303", "a template prints a value that can be missing"),

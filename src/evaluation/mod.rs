@@ -3,7 +3,9 @@
 //! ask the same functions.
 //!
 //! - `score`: the value of a score, its band and its factors;
+//! - `plan`: how far the goals of a success plan are;
 //! - `kpi`: a figure about all accounts together, or why there is none.
 
 pub mod kpi;
+pub mod plan;
 pub mod score;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::event_log::EventLog;
 use super::people::Contact;
+use super::plans::{GoalRecord, PlanRecord};
 use super::standing::Standing;
 use super::subject::Subject;
 use super::value::Value;
@@ -40,6 +41,10 @@ pub struct History {
     pub labels: Vec<LabelRecord>,
     /// The stages and tiers that documents have found, in the order of their instants.
     pub standings: Vec<StandingRecord>,
+    /// The success plans that it has.
+    pub plans: Vec<PlanRecord>,
+    /// How far their goals were, in the order of their instants.
+    pub goals: Vec<GoalRecord>,
     /// Changes of the account's columns after it was created.
     pub changes: Vec<ChangeRecord>,
     /// When its creation was recorded; `None` when that is not on record.
@@ -98,6 +103,12 @@ impl History {
     /// What documents have found by an instant, in that order.
     pub fn standings_by(&self, standing: Standing, then: Instant) -> impl Iterator<Item = &StandingRecord> {
         self.standings.iter().filter(move |record| record.standing == standing && record.at <= then)
+    }
+
+    /// How far a goal of a plan was by an instant, itself included.
+    pub fn goal(&self, plan: &str, goal: &str, then: Instant) -> Option<&GoalRecord> {
+        let of = |record: &&GoalRecord| record.plan == plan && record.goal == goal && record.at <= then;
+        self.goals.iter().filter(of).max_by_key(|record| record.at)
     }
 
     /// An attribute, likewise.

@@ -46,13 +46,22 @@ pub(super) fn find_unused(playbook: &ReadyPlaybook, case: &Case, schema: &Schema
     found
 }
 
-/// Events, labels and scores by name.
+/// Events, labels, scores, success plans and goals by name.
 fn names(given: &Fixtures) -> impl Iterator<Item = (&'static str, &str, Position)> {
     let events = given.events.iter().map(|one| ("event", one.key.as_str(), one.key_place));
     let labels = given.labels.iter().map(|one| ("label", one.key.as_str(), one.key_place));
     let scores = given.scores.iter().flatten().filter(|column| column.key == "name");
     let scores = scores.filter_map(|one| one.node.as_text().map(|name| ("score", name, one.node.place)));
-    events.chain(labels).chain(scores)
+    let plans = given.plans.iter().map(|one| ("success plan", one.key.as_str(), one.key_place));
+    let goals = given.goals.iter().flatten().filter_map(|one| {
+        let what = match one.key.as_str() {
+            "plan" => "success plan",
+            "goal" => "goal",
+            _ => return None,
+        };
+        one.node.as_text().map(|name| (what, name, one.node.place))
+    });
+    events.chain(labels).chain(scores).chain(plans).chain(goals)
 }
 
 /// Every name that the playbook's functions are called with.

@@ -37,6 +37,8 @@ pub enum Wanted {
     Factor,
     /// A number about all together; may be missing, like a factor.
     Figure,
+    /// What is measured: any number, or true or false; may be missing, like a factor.
+    Measure,
     /// Whatever can be printed; may be missing. An attribute is read as this
     /// type, or as what it holds.
     Printable(Option<Type>),
@@ -124,7 +126,7 @@ impl<'a> Compilation<'a> {
                 return None;
             }
         };
-        checker.lets_missing = matches!(wanted, Wanted::Factor | Wanted::Figure);
+        checker.lets_missing = matches!(wanted, Wanted::Factor | Wanted::Figure | Wanted::Measure);
         checker.any_default = matches!(wanted, Wanted::Printable(_)) && matches!(expr, Expr::Coalesce(..));
         let typed = checker.expr(&expr);
         want(&mut checker, &typed, wanted);
@@ -237,7 +239,7 @@ fn want(checker: &mut Checker, typed: &Typed, wanted: Wanted) {
         Wanted::Verdict => matches!(typed.kind, Kind::Bool | Kind::Unknown),
         Wanted::Time => matches!(typed.kind, Kind::Time | Kind::Unknown),
         Wanted::Text => matches!(typed.kind, Kind::Text | Kind::Label | Kind::Unknown),
-        Wanted::Factor => {
+        Wanted::Factor | Wanted::Measure => {
             matches!(typed.kind, Kind::Int | Kind::Float | Kind::Bool | Kind::Label | Kind::Unknown)
         }
         Wanted::Figure => matches!(typed.kind, Kind::Int | Kind::Float | Kind::Unknown),
@@ -248,7 +250,7 @@ fn want(checker: &mut Checker, typed: &Typed, wanted: Wanted) {
             Wanted::Verdict => Some(Type::Bool),
             Wanted::Time => Some(Type::Time),
             Wanted::Text => Some(Type::Text),
-            Wanted::Factor | Wanted::Figure => Some(Type::Float),
+            Wanted::Factor | Wanted::Figure | Wanted::Measure => Some(Type::Float),
             // Whatever it is: a key is its text.
             Wanted::Key | Wanted::Printable(_) => None,
         };
@@ -267,6 +269,7 @@ fn want(checker: &mut Checker, typed: &Typed, wanted: Wanted) {
             Wanted::Text => "text",
             Wanted::Factor => "a number from 0 to 100, or true or false,",
             Wanted::Figure => "a number",
+            Wanted::Measure => "a number, or true or false,",
             Wanted::Key | Wanted::Printable(_) => "text, a number or a time",
         };
         let help = match (&typed.kind, wanted) {

@@ -146,9 +146,20 @@ impl Rule {
     /// Evaluates a factor: its number, 100 for true and 0 for false; `None` where
     /// something that it needs is missing.
     pub fn factor(&self, sandbox: &Sandbox, context: &Context) -> Result<Option<f64>, EvalError> {
+        self.number(100.0, sandbox, context)
+    }
+
+    /// Evaluates what is measured: its number, 1 for true and 0 for false; `None`
+    /// where something that it needs is missing.
+    pub fn measure(&self, sandbox: &Sandbox, context: &Context) -> Result<Option<f64>, EvalError> {
+        self.number(1.0, sandbox, context)
+    }
+
+    /// Evaluates to a number, which true is as well.
+    fn number(&self, truth: f64, sandbox: &Sandbox, context: &Context) -> Result<Option<f64>, EvalError> {
         match self.value(sandbox, context) {
             Ok(Value::Null) => Ok(None),
-            Ok(Value::Bool(true)) => Ok(Some(100.0)),
+            Ok(Value::Bool(true)) => Ok(Some(truth)),
             Ok(Value::Bool(false)) => Ok(Some(0.0)),
             Ok(Value::Int(number)) => Ok(Some(number as f64)),
             Ok(Value::Float(number)) if number.is_finite() => Ok(Some(number)),

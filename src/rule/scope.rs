@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::named_steps::NamedSteps;
 use crate::diagnostic::nearest;
 use crate::facts::{Schema, Subject};
-use crate::playbook::document::{Document, DocumentBody, Score, Survey};
+use crate::playbook::document::{Document, DocumentBody, Plan, Score, Survey};
 
 /// What playbooks may name of one another.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ impl Neighbours {
         let document = self.documents.iter().flatten().find(|document| document.id == name)?;
         match &document.body {
             DocumentBody::Score(score) => Some(score),
-            DocumentBody::Kpi(_) => None,
+            _ => None,
         }
     }
 
@@ -52,6 +52,34 @@ impl Neighbours {
     /// Whether answers to a survey are scores of that name.
     pub(crate) fn asks_for(&self, score: &str) -> bool {
         self.surveys.iter().any(|survey| survey.score_name() == Some(score))
+    }
+
+    /// The success plan of that id, if there is one.
+    pub(crate) fn plan(&self, id: &str) -> Option<&Plan> {
+        let document = self.documents.iter().flatten().find(|document| document.id == id)?;
+        match &document.body {
+            DocumentBody::Plan(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// The ids of all success plans; `None` where they are not known.
+    pub(crate) fn plans(&self) -> Option<impl Iterator<Item = &str>> {
+        let is_plan = |document: &&Document| matches!(document.body, DocumentBody::Plan(_));
+        Some(self.documents.as_ref()?.iter().filter(is_plan).map(|document| document.id.as_str()))
+    }
+
+    /// What to say of a success plan that does not exist: the message and the help.
+    pub(crate) fn describe_unknown_plan(&self, id: &str) -> Option<(String, String)> {
+        let plans = self.plans()?.collect::<Vec<_>>();
+        if plans.contains(&id) {
+            return None;
+        }
+        let help = match nearest(id, plans) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("a file that begins with `plan: {id}` makes it"),
+        };
+        Some((format!("there is no success plan \"{id}\""), help))
     }
 
     /// What to say of a label that nobody sets: the message and the help.

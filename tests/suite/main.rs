@@ -28,6 +28,7 @@ mod faults;
 mod folders;
 mod formatting;
 mod functions;
+mod goals_command;
 mod health;
 mod histories;
 mod impact_command;

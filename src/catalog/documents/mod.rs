@@ -44,10 +44,12 @@ macro_rules! documents {
 
 documents! {
     score: Score => ReadyScore,
+    plan: Plan => ReadyPlan,
     kpi: Kpi => ReadyKpi,
 }
 
 pub use kpi::{Precondition, Record};
+pub use plan::{ReadyDue, ReadyGoal};
 pub use score::ReadyFactor;
 
 /// A document whose every expression is compiled.

@@ -161,6 +161,16 @@ pub const FIXTURES: &[Key] = &[
         "Tiers that a document `tiers:` has found for the account: `[ { id: A, at: -90d } ]`.",
     ),
     Key::new(
+        "plans",
+        Shape::Map { keys: KeyNames::Pattern(""), of: &Shape::Text, least: 0 },
+        "Success plans that the account has, with when it got them: `{ first-success: -31d }`.",
+    ),
+    Key::new(
+        "goals",
+        Shape::list(&A_GOAL, 0),
+        "How far goals of success plans are: `[ { plan: first-success, goal: reports, progress: 40, at: -1d } ]`.",
+    ),
+    Key::new(
         "tickets",
         Shape::list(&A_TICKET, 0),
         "Tickets: `[ { opened_at: -2d, severity: urgent, contact: champion } ]`.",
@@ -181,6 +191,7 @@ pub const FIXTURES: &[Key] = &[
 const A_MEMBER: Shape = Shape::Form(&MEMBER);
 const A_SCORE: Shape = Shape::Form(&SCORE);
 const A_STANDING: Shape = Shape::Form(&STANDING);
+const A_GOAL: Shape = Shape::Form(&GOAL_RECORD);
 const A_TICKET: Shape = Shape::Form(&TICKET);
 const A_TASK_RECORD: Shape = Shape::Form(&TASK_RECORD);
 const AN_EVENT: Shape = Shape::Either(&[Shape::Text, Shape::Form(&EVENT)]);
@@ -237,6 +248,28 @@ pub static STANDING: Form = Form::new(
             Shape::Text,
             "When the account came there: a span from the case's `at`, such as `-10d`, or an instant.",
         ),
+    ]],
+);
+
+/// A goal of a success plan in a case.
+pub static GOAL_RECORD: Form = Form::new(
+    "a goal that was measured",
+    &[&[
+        Key::required("plan", Shape::Text, "The id of the plan; the account has it from then on, if not before."),
+        Key::required("goal", Shape::Text, "The id of the goal."),
+        Key::required(
+            "at",
+            Shape::Text,
+            "Since when it is so: a span from the case's `at`, such as `-1d`, or an instant.",
+        ),
+        Key::new("progress", Shape::Number, "How far it is, from 0 to 100. Default: nothing was measured."),
+        Key::new(
+            "state",
+            Shape::Words(&["open", "reached", "missed"]),
+            "How it stands. Default: `reached` with 100, else `open`.",
+        ),
+        Key::new("start", Shape::Number, "The value at the beginning, where that was measured."),
+        Key::new("target", Shape::Number, "The target that it was reached for, in a case of the plan itself."),
     ]],
 );
 

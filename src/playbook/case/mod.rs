@@ -23,7 +23,8 @@ mod reader;
 pub(super) use document_case::read_document_cases;
 pub use document_case::{DocumentCase, Expects};
 pub use forms::{
-    ANSWER_KEYS, CASE, CASE_HEAD, EVENT, FIXTURES, MEMBER, PAST, POPULATION, SCORE, STANDING, TASK_RECORD, TICKET,
+    ANSWER_KEYS, CASE, CASE_HEAD, EVENT, FIXTURES, GOAL_RECORD, MEMBER, PAST, POPULATION, SCORE, STANDING, TASK_RECORD,
+    TICKET,
 };
 pub(super) use like::read;
 
@@ -70,6 +71,10 @@ pub struct Fixtures {
     /// Stages and tiers that documents have found.
     pub stages: Vec<Vec<Entry>>,
     pub tiers: Vec<Vec<Entry>>,
+    /// Success plan to when the account got it.
+    pub plans: Vec<Entry>,
+    /// How far goals of success plans are.
+    pub goals: Vec<Vec<Entry>>,
     pub tickets: Vec<Vec<Entry>>,
     /// Tasks of colleagues about the account, of whatever playbook.
     pub tasks: Vec<Vec<Entry>>,

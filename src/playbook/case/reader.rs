@@ -72,6 +72,8 @@ impl CaseReader<'_> {
             scores: rows(fields, "scores").unwrap_or_default(),
             stages: rows(fields, "stages").unwrap_or_default(),
             tiers: rows(fields, "tiers").unwrap_or_default(),
+            plans: columns(fields, "plans").unwrap_or_default(),
+            goals: rows(fields, "goals").unwrap_or_default(),
             tickets: rows(fields, "tickets").unwrap_or_default(),
             tasks: rows(fields, "tasks").unwrap_or_default(),
             in_playbook: sources(fields, "in_playbook"),

@@ -3,8 +3,9 @@
 //!
 //! One file for each kind, holding its form and what is read of it. The list below
 //! is the only other place of this folder that knows it; `catalog::documents` makes it
-//! ready, `worker::documents` evaluates it. `kind` is what all kinds have in
-//! common, `head` reads the keys that all of them have, `file` tells what a file is.
+//! ready, `worker::documents` evaluates it. `goal` is a goal of a plan, `plan_case` what
+//! cases expect of one. `kind` is what all kinds have in common, `head` reads the keys that
+//! all of them have, `file` tells what a file is.
 //!
 //! `survey` is of another nature: its file is read into a playbook, and runs as one.
 
@@ -19,12 +20,15 @@ use crate::diagnostic::Position;
 
 mod definition;
 mod file;
+mod goal;
 mod head;
 mod kind;
+mod plan_case;
 mod survey;
 
 pub use definition::KpiDefinition;
 pub use file::{DocumentDraft, FileDraft, claimed_id, claimed_kind, read};
+pub use goal::{Goal, GoalDue, GoalStart, GoalState, Milestone, MilestoneAt};
 pub use head::HEAD;
 pub use kind::{DocumentKind, Stage};
 pub use survey::{SURVEY, Survey};
@@ -49,10 +53,12 @@ macro_rules! documents {
 
 documents! {
     score => Score,
+    plan => Plan,
     kpi => Kpi,
 }
 
 pub use kpi::{KpiExpectation, KpiUnit};
+pub use plan_case::{GoalExpectation, PlanExpectation};
 pub use score::{Band, Factor, MissingFactor, ScoreExpectation};
 
 /// A document as its author wrote it, checked in form.

@@ -8,8 +8,8 @@ use crate::action::{self, Situation};
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, LabelDraft, MessageDraft, NoticeDraft, TaskDraft, WebhookDraft, kind};
 use crate::enrollment::{MessageEnd, OpenTasks, own_acts};
-use crate::facts::Csm;
 use crate::facts::history::{LabelRecord, TaskRecord};
+use crate::facts::{Csm, PlanRecord};
 use crate::playbook::{Step, StepForm};
 use crate::rehearsal::happened::{Consequence, Occurrence, What};
 use crate::rehearsal::wording;
@@ -69,6 +69,7 @@ impl Course<'_> {
                     self.happen(now, format!("`{step}` asked to enter the playbook {playbook}, which is not played"));
                 }
                 EffectBody::Label(draft) => self.set_label(index, draft, now),
+                EffectBody::Plan { plan } => self.give_plan(index, plan, now),
                 // In the order of the text, tasks and notices between them.
                 EffectBody::Message(MessageDraft::Mail(_)) => {
                     if let (Some(mail), Some(fate)) = (mails.next(), fates.remove(&id)) {
@@ -124,6 +125,15 @@ impl Course<'_> {
         if !self.played[index].enrollment.shadow {
             let contact = self.world.enrolled();
             self.world.history.labels.push(LabelRecord { contact, name, value, at: now });
+        }
+    }
+
+    /// Who has the plan keeps it.
+    fn give_plan(&mut self, index: usize, plan: String, now: Instant) {
+        self.happen(now, format!("the account got the success plan {plan}"));
+        let plans = &mut self.world.history.plans;
+        if !self.played[index].enrollment.shadow && !plans.iter().any(|had| had.plan == plan) {
+            plans.push(PlanRecord { plan, since: now, by_step: true });
         }
     }
 

@@ -1,21 +1,19 @@
 //! Compares a KPI with what a case expects.
 
-use std::sync::Arc;
-
+use super::CaseWorld;
 use super::score::compare_number;
 use crate::catalog::ReadyDocument;
 use crate::catalog::documents::ReadyBodyOfDocument;
 use crate::evaluation::kpi::{KpiOutcome, evaluate};
-use crate::facts::Facts;
 use crate::playbook::case::DocumentCase;
 use crate::playbook::document::KpiExpectation;
 use crate::rehearsal::Failure;
 
 /// Every difference between a KPI and what a case expects of it.
-pub(super) fn compare(ready: &ReadyDocument, case: &DocumentCase<KpiExpectation>, facts: &Arc<Facts>) -> Vec<Failure> {
+pub(super) fn compare(ready: &ReadyDocument, case: &DocumentCase<KpiExpectation>, world: &CaseWorld) -> Vec<Failure> {
     let ReadyBodyOfDocument::Kpi(kpi) = &ready.body else { return Vec::new() };
     let (expected, mut failures) = (&case.expect, Vec::new());
-    let (figure, why) = match evaluate(kpi, &ready.sandbox, facts, ready.zone) {
+    let (figure, why) = match evaluate(kpi, &ready.sandbox, &world.facts, ready.zone) {
         KpiOutcome::Figure(figure) => (Some(figure), None),
         KpiOutcome::Missing(why) => (None, Some(why)),
     };

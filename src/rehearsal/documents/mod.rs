@@ -13,7 +13,7 @@ use super::{CaseReport, Failure, PlaybookReport, failure};
 use crate::catalog::ReadyDocument;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::facts::{Facts, Schema};
+use crate::facts::{Facts, History, Schema};
 use crate::playbook::case::DocumentCase;
 use crate::playbook::document::DocumentBody;
 use crate::playbook::reader::short;
@@ -30,7 +30,7 @@ macro_rules! documents {
                 $(DocumentBody::$body(body) => body
                     .tests
                     .iter()
-                    .map(|case| report(case, facts(ready, case, config, schema), |facts| $name::compare(ready, case, facts)))
+                    .map(|case| report(case, world(ready, case, config, schema), |world| $name::compare(ready, case, world)))
                     .collect(),)*
             }
         }
@@ -41,7 +41,7 @@ macro_rules! documents {
                 $(DocumentBody::$body(body) => body
                     .tests
                     .iter()
-                    .flat_map(|case| facts(ready, case, config, schema).err().unwrap_or_default())
+                    .flat_map(|case| world(ready, case, config, schema).err().unwrap_or_default())
                     .collect::<Vec<_>>(),)*
             };
             problems.sort();
@@ -53,6 +53,7 @@ macro_rules! documents {
 
 documents! {
     score: Score,
+    plan: Plan,
     kpi: Kpi,
 }
 
@@ -80,11 +81,11 @@ pub fn document_objections(ready: &ReadyDocument, config: &Config, schema: &Sche
 
 fn report<E>(
     case: &DocumentCase<E>,
-    facts: Result<Arc<Facts>, Vec<Diagnostic>>,
-    compare: impl Fn(&Arc<Facts>) -> Vec<Failure>,
+    world: Result<CaseWorld, Vec<Diagnostic>>,
+    compare: impl Fn(&CaseWorld) -> Vec<Failure>,
 ) -> CaseReport {
-    let failures = match facts {
-        Ok(facts) => compare(&facts),
+    let failures = match world {
+        Ok(world) => compare(&world),
         Err(problems) => problems.into_iter().map(failure).collect(),
     };
     CaseReport {
@@ -97,13 +98,19 @@ fn report<E>(
     }
 }
 
+/// What a document reads in the world of a case.
+struct CaseWorld {
+    facts: Arc<Facts>,
+    history: History,
+}
+
 /// What a document reads in the world of a case; or what is wrong with that.
-fn facts<E>(
+fn world<E>(
     ready: &ReadyDocument,
     case: &DocumentCase<E>,
     config: &Config,
     schema: &Schema,
-) -> Result<Arc<Facts>, Vec<Diagnostic>> {
+) -> Result<CaseWorld, Vec<Diagnostic>> {
     let (file, at) = (&ready.document.file, case.at.to_utc());
     let mut reader = Reader::of_file(file, case.place, at, ready.zone);
     let setting = Setting { stage: None, subject: ready.audience.subject, roles: Default::default() };
@@ -123,6 +130,6 @@ fn facts<E>(
     world.history.touch_events.clone_from(&config.store.touch_events);
     fold_facts(&world.history, &world.subject, &ready.layout, schema, at, None, None)
         .and_then(|facts| Population::Others(others).fill(&world, facts, schema))
-        .map(Arc::new)
+        .map(|facts| CaseWorld { facts: Arc::new(facts), history: world.history })
         .map_err(|error| vec![Diagnostic::error("KW0501", file, case.place, error.to_string())])
 }

@@ -1,11 +1,9 @@
 //! Compares a score with what a case expects.
 
-use std::sync::Arc;
-
+use super::CaseWorld;
 use crate::catalog::ReadyDocument;
 use crate::catalog::documents::ReadyBodyOfDocument;
 use crate::evaluation::score::{ScoreOutcome, evaluate};
-use crate::facts::Facts;
 use crate::playbook::case::{DocumentCase, Expects};
 use crate::playbook::document::ScoreExpectation;
 use crate::rehearsal::Failure;
@@ -17,11 +15,11 @@ const TOLERANCE: f64 = 0.005;
 pub(super) fn compare(
     ready: &ReadyDocument,
     case: &DocumentCase<ScoreExpectation>,
-    facts: &Arc<Facts>,
+    world: &CaseWorld,
 ) -> Vec<Failure> {
     let ReadyBodyOfDocument::Score(score) = &ready.body else { return Vec::new() };
     let (expected, mut failures) = (&case.expect, Vec::new());
-    let outcome = evaluate(score, &ready.sandbox, facts, ready.zone);
+    let outcome = evaluate(score, &ready.sandbox, &world.facts, ready.zone);
     let made = match &outcome {
         ScoreOutcome::Made(made) => Some(made),
         ScoreOutcome::Empty | ScoreOutcome::Undecided { .. } => None,

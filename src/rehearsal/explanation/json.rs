@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::Explanation;
 use super::boundary::Boundary;
 use super::clauses::{ExplainedClause, Truth};
+use super::goals::goal_as_json;
 use super::scores::score_as_json;
 use crate::store::views::past::SubjectEnrollment;
 
@@ -30,6 +31,7 @@ impl Explanation {
             "enrollments": self.earlier.iter().map(enrollment_as_json).collect::<Vec<_>>(),
             "next_slot": self.next_slot,
             "scores": self.scores.iter().map(score_as_json).collect::<Vec<_>>(),
+            "goals": self.goals.iter().map(goal_as_json).collect::<Vec<_>>(),
             "constant": self.constant,
             "notes": self.notes,
         })

@@ -9,6 +9,7 @@
 //! - `boundary`: when a clause that is false becomes true by time alone;
 //! - `past`: facts as they were, and which of them nobody recorded;
 //! - `scores`: the scores of documents that it reads, with their factors;
+//! - `goals`: the goals of success plans that it reads;
 //! - `message`, `task`: why a message or a task is as it is (`origin`: why it exists);
 //! - `text`, `json`: the answer for people and for programs;
 //! - `words`: instants and values in words.
@@ -16,6 +17,7 @@
 mod boundary;
 mod clauses;
 mod decision;
+mod goals;
 mod json;
 mod message;
 mod origin;
@@ -33,6 +35,7 @@ use crate::enrollment::hold::HoldLimit;
 use crate::enrollment::{Decision, Guard, History, admit, at_entry};
 use crate::facts::{Cell, Facts, Subject, SubjectId};
 use crate::playbook::calendar::Calendar;
+use crate::store::documents::plans::GoalRow;
 use crate::store::documents::scores::ScoreRow;
 use crate::store::views::past::{RunAtSlot, SubjectEnrollment};
 
@@ -70,6 +73,8 @@ pub struct Sight<'a> {
     pub event_over: Option<EventOver>,
     /// The scores of documents that the condition reads, as of the instant.
     pub scores: Vec<ScoreRow>,
+    /// The goals of success plans that the condition reads, as of the instant.
+    pub goals: Vec<GoalRow>,
     /// Why no run decides anything then.
     pub halt: Option<Halt>,
     /// What a run may do without a person.
@@ -159,6 +164,8 @@ pub struct Explanation {
     pub next_slot: Option<Instant>,
     /// The scores of documents that the condition reads.
     pub scores: Vec<ScoreRow>,
+    /// The goals of success plans that the condition reads.
+    pub goals: Vec<GoalRow>,
     /// The facts that were read and had to be taken as they are now.
     pub constant: Vec<String>,
     pub notes: Vec<String>,
@@ -193,6 +200,7 @@ pub fn explain(sight: Sight<'_>) -> Explanation {
         next_slot: playbook.schedule.next_after(sight.at).filter(|_| !is_each_minute(playbook)),
         constant: constants_read(&sight),
         scores: sight.scores,
+        goals: sight.goals,
         zone: playbook.zone,
         verdict: decided.verdict,
         decided_by: decided.guard,

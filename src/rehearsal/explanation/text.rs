@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
 use super::clauses::{ExplainedClause, Truth};
+use super::goals::goal_in_words;
 use super::scores::score_in_words;
 use super::words::{day_in_words, moment_in_words, value_in_words};
 use super::{EntryVerdict, Explanation};
@@ -44,6 +45,9 @@ impl Explanation {
         }
         for score in &self.scores {
             line(format!("  {}", score_in_words(score, self.zone)));
+        }
+        for goal in &self.goals {
+            line(format!("  {}", goal_in_words(goal, self.zone)));
         }
         if !self.constant.is_empty() {
             line(String::new());

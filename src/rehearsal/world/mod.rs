@@ -24,6 +24,7 @@ use crate::playbook::yaml::Entry;
 mod contacts;
 mod past;
 mod people;
+mod plans;
 mod task;
 
 use contacts::capitalised;
@@ -173,6 +174,8 @@ impl World {
         for (standing, rows) in [(Standing::Stage, &given.stages), (Standing::Tier, &given.tiers)] {
             rows.iter().for_each(|row| self.apply_standing(standing, &mapping(row), schema, reader));
         }
+        given.plans.iter().for_each(|entry| self.apply_plan(entry, reader));
+        given.goals.iter().for_each(|row| self.apply_goal(&mapping(row), reader));
         for row in &given.tickets {
             self.apply_ticket(&mapping(row), reader);
         }

@@ -199,6 +199,29 @@ impl Checker<'_> {
         self.problem("KW0224", position, message, Some(help));
     }
 
+    /// A success plan that is asked about exists, and has that goal.
+    fn check_own_plan(&mut self, kind: ParamKind, literal: &[Arg], name: &str, position: Position) {
+        let neighbours = self.scope.neighbours;
+        let problem = match (kind, literal.first()) {
+            (ParamKind::OwnPlan, _) => neighbours.describe_unknown_plan(name),
+            (_, Some(Arg::Text(id))) => neighbours.plan(id).and_then(|plan| {
+                let goals = || plan.goals.iter().map(|goal| goal.id.as_str());
+                if goals().any(|goal| goal == name) {
+                    return None;
+                }
+                let help = nearest(name, goals()).map_or_else(
+                    || format!("its goals are {}", goals().collect::<Vec<_>>().join(", ")),
+                    |near| format!("did you mean \"{near}\"?"),
+                );
+                Some((format!("the plan has no goal \"{name}\""), help))
+            }),
+            _ => None,
+        };
+        if let Some((message, help)) = problem {
+            self.problem("KW0241", position, message, Some(help));
+        }
+    }
+
     /// Playbooks and columns that the arguments name must exist.
     fn check_names(&mut self, function: &dyn functions::Function, literal: &[Arg], args: &[Typed]) {
         let pairs = functions::pair(function, literal).unwrap_or_default();
@@ -242,6 +265,10 @@ impl Checker<'_> {
                 }
                 ParamKind::OwnScore | ParamKind::Factor => {
                     self.check_own_score(param.kind, literal, name, arg.position);
+                    continue;
+                }
+                ParamKind::OwnPlan | ParamKind::Goal => {
+                    self.check_own_plan(param.kind, literal, name, arg.position);
                     continue;
                 }
                 _ => continue,

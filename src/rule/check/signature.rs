@@ -67,6 +67,8 @@ fn describe(param: &Param) -> String {
         ParamKind::Label => "a label's name in quotes".to_owned(),
         ParamKind::OwnScore => "a score's name in quotes".to_owned(),
         ParamKind::Factor => "a factor's id in quotes".to_owned(),
+        ParamKind::OwnPlan => "a plan's id in quotes".to_owned(),
+        ParamKind::Goal => "a goal's id in quotes".to_owned(),
     }
 }
 

@@ -119,6 +119,13 @@ fn records_read(cell: &Cell, function: &dyn Function, args: &[Arg], history: &Hi
     if sql.contains("{answers}") {
         instants.extend(history.answers.iter().map(|answer| answer.at));
     }
+    if sql.contains("{goals}") {
+        // They count at their very instant.
+        instants.extend(history.goals.iter().map(|goal| goal.at - TimeDelta::microseconds(1)));
+    }
+    if sql.contains("{plans}") {
+        instants.extend(history.plans.iter().flat_map(|plan| [plan.since - TimeDelta::microseconds(1), plan.since]));
+    }
     if sql.contains("{tickets}") {
         let tickets = history.tickets.iter();
         instants.extend(tickets.flat_map(|ticket| [Some(ticket.opened_at), ticket.closed_at]).flatten());

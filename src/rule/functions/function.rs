@@ -41,7 +41,7 @@ pub trait Function: Sync {
     /// `{stored stage}` is the stage that the customer store has, and `{moves stage}` the account's moves from one to another;
     /// `{small x}` is the text `x` in small letters; `{number}` the account's column that the call names, `{csm}` its `csm_id`;
     /// `{events}`, `{scores}`, `{tickets}`, `{contacts}`, `{changes}`,
-    /// `{enrollments}`, `{tasks}`, `{messages}` and `{labels}` are relations, and `{touches}` is that of the account's events
+    /// `{enrollments}`, `{tasks}`, `{messages}`, `{labels}`, `{plans}` and `{goals}` are relations, and `{touches}` is that of the account's events
     /// which the configuration names as touches. Each table is bound to the account, and nothing in the
     /// text can raise an error whatever the data.
     fn sql(&self, args: &[Arg]) -> &'static str;
@@ -129,6 +129,10 @@ pub enum ParamKind {
     OwnScore,
     /// The id of a factor of the score that was named before.
     Factor,
+    /// The id of a success plan.
+    OwnPlan,
+    /// The id of a goal of the plan that was named before.
+    Goal,
 }
 
 /// What a call yields.
@@ -231,7 +235,9 @@ impl ParamKind {
                 | ParamKind::NumberColumn
                 | ParamKind::Label
                 | ParamKind::OwnScore
-                | ParamKind::Factor,
+                | ParamKind::Factor
+                | ParamKind::OwnPlan
+                | ParamKind::Goal,
                 Arg::Text(_),
             ) => true,
             _ => false,

@@ -41,7 +41,7 @@ pub use named_rows::{RowNeed, row_needs};
 pub use own_acts::{acts_read, count_own_acts};
 pub use pass::{Pass, PassFold};
 pub use sessions::gap;
-pub use store_names::{attribute_of, names_of, property_name, scores_of, texts};
+pub use store_names::{attribute_of, names_of, plans_of, property_name, scores_of, texts};
 pub use window::{Window, before, days_back};
 
 /// Declares the files of this folder that hold a function, and lists them.
@@ -75,6 +75,9 @@ functions! {
     score_at,
     score_factor,
     band,
+    goal_progress,
+    goals_missed,
+    has_plan,
     answer_text,
     open_tickets,
     tickets,

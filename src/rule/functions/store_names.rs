@@ -53,6 +53,19 @@ pub fn scores_of(cell: &Cell) -> Vec<&str> {
     pairs.into_iter().filter(|(param, _)| is_score(param)).flat_map(|(_, arg)| texts(arg)).collect()
 }
 
+/// The success plans that a cell asks for; `None` where it asks for all of them.
+pub fn plans_of(cell: &Cell) -> Option<Vec<&str>> {
+    let CellPath::Call { function, args } = cell.path.whenever() else { return Some(Vec::new()) };
+    let Some(function) = super::find(function) else { return Some(Vec::new()) };
+    if !function.params().iter().any(|param| param.kind == ParamKind::OwnPlan) {
+        return Some(Vec::new());
+    }
+    let pairs = pair(function, args).unwrap_or_default().into_iter();
+    let named: Vec<&str> =
+        pairs.filter(|(param, _)| param.kind == ParamKind::OwnPlan).flat_map(|(_, arg)| texts(arg)).collect();
+    (!named.is_empty()).then_some(named)
+}
+
 /// The texts of an argument.
 pub fn texts(arg: &Arg) -> Vec<&str> {
     match arg {

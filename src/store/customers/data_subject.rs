@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 use crate::store::{Relation, Store};
 
 /// Columns that are keys, states and names of ours, and no texts about people.
-const KEPT: [&str; 31] = [
+const KEPT: [&str; 34] = [
     "account_id",
     "contact_id",
     "playbook",
@@ -41,6 +41,9 @@ const KEPT: [&str; 31] = [
     "scope",
     "deed",
     "recipient",
+    "plan",
+    "goal",
+    "origin",
 ];
 
 /// Whose data: an account with all its contacts, or one contact.

@@ -13,6 +13,7 @@
 //! - [`holdout`]: how held-out accounts fare beside treated ones;
 //! - [`enroll_requests`]: what the step `enroll` asked for;
 //! - `labels`: what the step `set` has written down;
+//! - `plans`: success plans that the step `plan` gives;
 //! - [`manual_moves`]: what a person does with single enrollments;
 //! - `stored_enrollment`: a row of the table.
 //!
@@ -33,6 +34,7 @@ pub mod matched_since;
 pub mod moved_contacts;
 pub mod own_acts;
 pub(crate) mod planned_effect;
+pub(crate) mod plans;
 pub mod progress;
 pub(in crate::store) mod stored_enrollment;
 pub mod transitions;

@@ -121,7 +121,7 @@ impl Store {
         now: Instant,
     ) -> sqlx::Result<()> {
         let (mut tasks, mut messages, mut referrals) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut labels, mut stopped) = (Vec::new(), Vec::new());
+        let (mut labels, mut plans, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
         for transition in transitions.iter().filter(|transition| moved.contains(&transition.enrollment.id)) {
             let enrollment = &transition.enrollment;
             for effect in &transition.effects {
@@ -131,6 +131,9 @@ impl Store {
                         referrals.push(PlannedEffect::<String> { enrollment, effect, draft: playbook });
                     }
                     EffectBody::Label(draft) => labels.push(PlannedEffect::<LabelDraft> { enrollment, effect, draft }),
+                    EffectBody::Plan { plan } => {
+                        plans.push(PlannedEffect::<String> { enrollment, effect, draft: plan });
+                    }
                     EffectBody::Message(draft) => {
                         messages.push(PlannedEffect::<MessageDraft> { enrollment, effect, draft })
                     }
@@ -145,6 +148,7 @@ impl Store {
         crate::store::messages::insert::insert(tx, &messages, priority, naming, now).await?;
         super::enroll_requests::insert(tx, &referrals, now).await?;
         super::labels::insert(tx, &labels, now).await?;
+        super::plans::insert(tx, &plans, now).await?;
         close_open_work(tx, &stopped, now).await
     }
 }

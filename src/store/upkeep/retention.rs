@@ -20,7 +20,7 @@ impl Store {
     }
 
     /// Forgets what was read for decisions that ended before this, the scores,
-    /// moves and figures that documents found before it, and what came back about mail; returns how many rows.
+    /// moves, goals and figures that documents found before it, and what came back about mail; returns how many rows.
     pub async fn forget_evidence(&self, before: Instant) -> sqlx::Result<u64> {
         let mut forgotten = 0;
         for statement in [
@@ -52,6 +52,14 @@ impl Store {
                         where l.account_id = o.account_id and l.standing = o.standing and l.at > o.at)
                     order by o.at limit $2) old
              where f.account_id = old.account_id and f.standing = old.standing and f.at = old.at",
+            // How far a goal is is not forgotten, nor when it was reached.
+            "delete from keepwell.goals g
+             using (select o.account_id, o.plan, o.goal, o.at from keepwell.goals o
+                    where o.at < $1 and exists (
+                        select 1 from keepwell.goals l
+                        where l.account_id = o.account_id and l.plan = o.plan and l.goal = o.goal and l.at > o.at)
+                    order by o.at limit $2) old
+             where g.account_id = old.account_id and g.plan = old.plan and g.goal = old.goal and g.at = old.at",
             "delete from keepwell.kpis k
              using (select id, at from keepwell.kpis where at < $1 order by at limit $2) old
              where k.id = old.id and k.at = old.at",

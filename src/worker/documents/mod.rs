@@ -48,5 +48,6 @@ macro_rules! documents {
 
 documents! {
     score: Score,
+    plan: Plan,
     kpi: Kpi,
 }

@@ -55,15 +55,15 @@ impl<'a> DocumentWalk<'a> {
     ///
     /// # Errors
     /// A [`BudgetSpent`] when the expressions have worked for too long.
-    pub async fn judge<T: Send + 'static>(
+    pub async fn judge<S: Send + 'static, T: Send + 'static>(
         &self,
-        chunk: Vec<Facts>,
-        judge: fn(&LoadedDocument, Facts) -> T,
+        chunk: Vec<S>,
+        judge: fn(&LoadedDocument, S) -> T,
     ) -> anyhow::Result<Vec<T>> {
         let (document, budget) = (self.document.clone(), self.budget.clone());
         let judged = tokio::task::spawn_blocking(move || {
             let watch = WorkStopwatch::start();
-            let judged = chunk.into_iter().map(|facts| judge(&document, facts)).collect();
+            let judged = chunk.into_iter().map(|subject| judge(&document, subject)).collect();
             budget.spend(watch.elapsed())?;
             Ok::<_, BudgetSpent>(judged)
         });

@@ -13,7 +13,9 @@ use crate::rehearsal::explanation::{
     EntryVerdict, EventOver, Explanation, Halt, Limit, RevisionInForce, Sight, explain, restore,
 };
 use crate::rule::Rule;
+use crate::rule::functions::plans_of;
 use crate::store::customers::facts::{self, SubjectWindow};
+use crate::store::documents::plans::{GoalFilter, GoalRow};
 use crate::store::documents::scores::ScoreRow;
 use crate::store::upkeep::stopped::{Stop, StopTarget};
 use crate::store::views::past::SubjectEnrollment;
@@ -114,6 +116,7 @@ pub async fn explain_subject(
         run,
         event_over,
         scores: scores_read(shared, &ready.when, subject, at).await?,
+        goals: goals_read(shared, &ready.when, subject, at).await?,
         limit: None,
         calendar: &shared.calendar,
     };
@@ -151,6 +154,20 @@ async fn scores_read(shared: &Shared, when: &Rule, subject: &SubjectId, at: Inst
         |score: &ScoreRow| subject.contact.is_empty() || score.contact.is_empty() || score.contact == subject.contact;
     scores.retain(|score| read.contains(&score.name) && is_whose(score));
     Ok(scores)
+}
+
+/// The goals of success plans that a condition reads of a subject's account, as of
+/// an instant.
+async fn goals_read(shared: &Shared, when: &Rule, subject: &SubjectId, at: Instant) -> anyhow::Result<Vec<GoalRow>> {
+    let read: Vec<Option<Vec<&str>>> = when.cells().iter().map(plans_of).collect();
+    let is_read = |plan: &str| read.iter().any(|plans| plans.as_ref().is_none_or(|plans| plans.contains(&plan)));
+    if read.iter().flatten().all(Vec::is_empty) && read.iter().all(Option::is_some) {
+        return Ok(Vec::new());
+    }
+    let filter = GoalFilter { account: Some(&subject.account), ..GoalFilter::default() };
+    let mut goals = shared.store.goals_at(filter, at).await?;
+    goals.retain(|goal| is_read(&goal.plan));
+    Ok(goals)
 }
 
 /// What the run of a playbook at a slot did with an account: with the account,

@@ -49,6 +49,8 @@ pub fn literals(function: &dyn Function, param: &Param) -> Vec<Arg> {
         ("name", _) if function.name().contains("score") => &["nps", "health", "fit", "csat"],
         (_, ParamKind::OwnScore) => &["health", "fit", "nps"],
         (_, ParamKind::Factor) => &["usage", "it's", "none such"],
+        (_, ParamKind::OwnPlan) => &["launch", "it's", "none such"],
+        (_, ParamKind::Goal) => &["reports", "it's", "none such"],
         (_, ParamKind::Label) => &["risk", "it's", "none such"],
         ("name", _) => &["login", "rare", "it's"],
         ("property", _) => &["rows", "it's"],

@@ -14,7 +14,7 @@ use keepwell::facts::{EventRecord, History, Schema, Value};
 use serde_json::{Value as Json, json};
 use sqlx::PgPool;
 
-use super::{answers, standings};
+use super::{answers, plans, standings};
 
 /// The instant that all histories crowd around.
 pub fn now() -> Instant {
@@ -240,6 +240,7 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
     }
     // Of their own, so that the rest is as it is without them.
     standings::generate(&mut history, &mut Dice(dice.0 ^ 0x57A6E), marks);
+    plans::generate(&mut history, &mut Dice(dice.0 ^ 0x601A), marks);
     history.changes.sort_by_key(|change| change.at);
     history.recorded_at = dice.maybe(|dice| dice.instant(marks));
     let recorded_at = history.recorded_at;
@@ -404,6 +405,8 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
             );
         }
         standings::rows(id, history).into_iter().for_each(|row| add("keepwell.standings", row));
+        plans::plan_rows(id, history).into_iter().for_each(|row| add("keepwell.plans", row));
+        plans::goal_rows(id, history).into_iter().for_each(|row| add("keepwell.goals", row));
         for (role, csm) in &history.owners {
             add("customers.account_owners", json!({ "account_id": id, "role": role, "csm_id": csm }));
         }

@@ -8,6 +8,7 @@ mod cells;
 mod edges;
 pub mod histories;
 mod moments;
+mod plans;
 mod population;
 mod standings;
 

@@ -235,3 +235,42 @@ tests:
 "#,
     ));
 }
+
+#[test]
+fn a_plan_that_a_step_gives_is_there_afterwards_and_goals_are_as_a_case_says() {
+    const SEEN: &str = concat!(
+        r#"{% if account.has_plan("launch") %}has it{% else %}without{% endif %}, "#,
+        r#"{{ account.goal_progress("launch", "seats") | default("not measured") }}, "#,
+        r#"missed {{ account.goals_missed() }}"#,
+    );
+    passes(&playbook(&format!(
+        r#"
+when: account.mrr > 0
+steps:
+  - plan: launch
+  - notify: {{ id: first, channel: csm, text: '{SEEN}' }}
+  - wait: 1d
+  - notify: {{ id: second, channel: csm, text: '{SEEN}' }}
+  - wait: 2d
+  - notify: {{ id: third, channel: csm, text: '{SEEN}' }}
+tests:
+  - name: it is given
+    at: 2026-03-02T09:00:00Z
+    account: {{ mrr: 5 }}
+    then:
+      2d: {{ goals: [ {{ plan: launch, goal: seats, at: 2d, progress: 40, state: missed }} ] }}
+    expect:
+      - {{ after: 0d, notify: first, contains: "without, not measured, missed 0" }}
+      - {{ after: 1d, notify: second, contains: "has it, not measured, missed 0" }}
+      - {{ after: 3d, notify: third, contains: "has it, 40, missed 1" }}
+  - name: it had it
+    like: it is given
+    plans: {{ launch: -3d }}
+    goals: [ {{ plan: launch, goal: seats, at: -2d, progress: 10 }} ]
+    expect:
+      - {{ after: 0d, notify: first, contains: "has it, 10, missed 0" }}
+      - {{ after: 1d, notify: second, contains: "has it, 10, missed 0" }}
+      - {{ after: 3d, notify: third, contains: "has it, 40, missed 1" }}
+"#
+    )));
+}

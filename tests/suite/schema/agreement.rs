@@ -3,15 +3,16 @@
 //! types, each key is removed, and each mapping gets a key that nobody knows.
 
 use keepwell::catalog;
-use keepwell::catalog::json_schema::of_configuration;
+use keepwell::catalog::json_schema::{of_configuration, of_document};
 use keepwell::config::Config;
 use keepwell::diagnostic::Diagnostic;
 use keepwell::facts::Schema;
+use keepwell::playbook::document::kind;
 use keepwell::playbook::source::SourceSet;
 use keepwell::rehearsal::check_cases;
 use serde_json::{Value as Json, json};
 
-use super::{A_SURVEY, CONTACTS, EVENTS, EVERYTHING, Validator, nothing_known, root, source, yaml_to_json};
+use super::{A_SURVEY, CONTACTS, EVENTS, EVERYTHING, PLAN, Validator, nothing_known, root, source, yaml_to_json};
 
 /// Codes of mistakes in a file's form.
 const OF_FORM: [&str; 4] = ["KW0101", "KW0102", "KW0103", "KW0113"];
@@ -104,6 +105,16 @@ fn errors_of_configuration(text: &str) -> Vec<Diagnostic> {
     problems
 }
 
+/// A document with its first key in front: JSON has no order, and the first key says what a file is.
+fn beginning_with(word: &str, text: &str) -> String {
+    let mut document: Json = serde_json::from_str(text).unwrap();
+    let keys = document.as_object_mut();
+    match keys.and_then(|keys| Some((keys.remove(word)?, serde_json::to_string(keys).unwrap()))) {
+        Some((id, rest)) => format!("{{\"{word}\":{id},{}", &rest[1..]),
+        None => text.to_owned(),
+    }
+}
+
 /// Where the schema and the reader disagree about the variants of a document.
 fn disagreements(validator: &Validator, document: &Json, errors: impl Fn(&str) -> Vec<Diagnostic>) -> Vec<String> {
     assert_eq!(validator.refuse(document), None);
@@ -143,16 +154,16 @@ fn the_schema_of_playbooks_and_their_reader_agree() {
 
 #[test]
 fn the_schema_of_surveys_and_their_reader_agree() {
-    // JSON has no order, and the first key says what a file is.
-    let errors = |text: &str| {
-        let mut document: Json = serde_json::from_str(text).unwrap();
-        let keys = document.as_object_mut();
-        match keys.and_then(|keys| Some((keys.remove("survey")?, serde_json::to_string(keys).unwrap()))) {
-            Some((id, rest)) => errors_of_playbook(&format!("{{\"survey\":{id},{}", &rest[1..])),
-            None => errors_of_playbook(text),
-        }
-    };
+    let errors = |text: &str| errors_of_playbook(&beginning_with("survey", text));
     let wrong = disagreements(&Validator::of_files(), &yaml_to_json(A_SURVEY).unwrap(), errors);
+    assert!(wrong.is_empty(), "{} disagreements\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_schema_of_a_success_plan_and_its_reader_agree() {
+    let validator = Validator::new(of_document(kind("plan").unwrap().form, &nothing_known()));
+    let errors = |text: &str| errors_of_playbook(&beginning_with("plan", text));
+    let wrong = disagreements(&validator, &yaml_to_json(PLAN).unwrap(), errors);
     assert!(wrong.is_empty(), "{} disagreements\n{}", wrong.len(), wrong.join("\n"));
 }
 

@@ -20,6 +20,7 @@ const EVERYTHING: &str = include_str!("everything.yaml");
 const CONTACTS: &str = include_str!("contacts.yaml");
 const EVENTS: &str = include_str!("events.yaml");
 const A_SURVEY: &str = include_str!("survey.yaml");
+const PLAN: &str = include_str!("plan.yaml");
 
 /// A schema that was compiled.
 struct Validator {

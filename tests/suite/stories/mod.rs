@@ -1,6 +1,7 @@
 //! What happens to customers, told on a real Postgres from the file to the
 //! mail: the store, the workers and the language together.
 
+mod achieving;
 mod agreeing;
 mod asking;
 mod bouncing;

@@ -358,11 +358,13 @@ pub(crate) fn quoted(subject: Subject, column: &str) -> String {
 }
 
 /// What the relations of our own state are called in the database.
-const OWN: [(&str, &str); 6] = [
+const OWN: [(&str, &str); 8] = [
     ("enrollments", "keepwell.enrollments"),
     ("tasks", "keepwell.tasks"),
     ("messages", "keepwell.messages"),
     ("labels", "keepwell.labels"),
     ("own_scores", "keepwell.scores"),
     ("answers", "keepwell.answers"),
+    ("plans", "keepwell.plans"),
+    ("goals", "keepwell.goals"),
 ];

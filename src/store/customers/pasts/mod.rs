@@ -2,10 +2,11 @@
 //! once, for a chunk of accounts at a time.
 //!
 //! - `wanted` says what of the past is asked for;
-//! - `rows` reads it for a chunk of accounts;
+//! - `rows` reads it for a chunk of accounts, `plans` their success plans;
 //! - `columns` puts together what an account's columns were when.
 
 mod columns;
+mod plans;
 mod rows;
 mod wanted;
 

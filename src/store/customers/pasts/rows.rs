@@ -201,6 +201,9 @@ pub(super) async fn read_happenings(
     if wanted.scores {
         read_own_scores(transaction, wanted, ids, pasts).await?;
     }
+    if wanted.plans {
+        super::plans::read(transaction, wanted, ids, pasts).await?;
+    }
     if wanted.tickets && is_there(Relation::Tickets) {
         let sql = format!(
             "select {} as account, t.contact_id, t.opened_at,

@@ -16,6 +16,7 @@ pub struct WantedPast {
     pub(super) scores: bool,
     pub(super) tickets: bool,
     pub(super) owners: bool,
+    pub(super) plans: bool,
     /// What happened later is not read.
     pub(super) until: Instant,
 }
@@ -37,8 +38,15 @@ impl WantedPast {
     /// What these cells need that are asked for from `from` until `until`.
     pub fn new(cells: &BTreeSet<Cell>, touch_events: &[String], from: Instant, until: Instant) -> WantedPast {
         let mut columns: BTreeSet<String> = ALWAYS.map(str::to_owned).into();
-        let mut wanted =
-            WantedPast { columns: Vec::new(), events: None, scores: false, tickets: false, owners: false, until };
+        let mut wanted = WantedPast {
+            columns: Vec::new(),
+            events: None,
+            scores: false,
+            tickets: false,
+            owners: false,
+            plans: false,
+            until,
+        };
         let mut names = BTreeSet::new();
         let (mut all_names, mut since, mut properties, mut reads_events) = (false, Some(from), false, false);
         for cell in cells {
@@ -53,6 +61,7 @@ impl WantedPast {
             wanted.scores |= sql.contains("{scores}") || sql.contains("{own_scores}");
             wanted.tickets |= sql.contains("{tickets}");
             wanted.owners |= sql.contains("{account_owners}");
+            wanted.plans |= sql.contains("{plans}") || sql.contains("{goals}");
             if sql.contains("{changes}") {
                 columns.extend(args.iter().flat_map(texts).map(str::to_owned));
             }

@@ -318,7 +318,7 @@ impl Replay<'_> {
                             *self.week.messages.entry(class).or_default() += 1.0;
                         }
                     }
-                    EffectBody::Referral { .. } | EffectBody::Label(_) => {}
+                    EffectBody::Referral { .. } | EffectBody::Label(_) | EffectBody::Plan { .. } => {}
                 }
             }
             let played = self.known.entry(enrollment.subject()).or_default();

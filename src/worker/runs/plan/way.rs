@@ -111,6 +111,7 @@ fn recipient(body: &EffectBody) -> Option<String> {
         EffectBody::Message(MessageDraft::Webhook(draft)) => Some(draft.variable.clone()),
         EffectBody::Message(MessageDraft::Skipped { .. } | MessageDraft::Failed { .. }) => None,
         EffectBody::Referral { playbook } => Some(playbook.clone()),
+        EffectBody::Plan { plan } => Some(plan.clone()),
         EffectBody::Label(_) => None,
     }
 }
@@ -137,7 +138,8 @@ fn text(shared: &Shared, loaded: &Loaded, seen: &Snapshot, effect: &Effect) -> O
         EffectBody::Message(MessageDraft::Webhook(draft)) => (draft.subject.clone(), draft.body.clone()),
         EffectBody::Message(MessageDraft::Skipped { .. } | MessageDraft::Failed { .. })
         | EffectBody::Referral { .. }
-        | EffectBody::Label(_) => return None,
+        | EffectBody::Label(_)
+        | EffectBody::Plan { .. } => return None,
     };
     Some(PlannedText { subject, body })
 }
