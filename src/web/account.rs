@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WebState;
 use super::accounts::{column, unreadable};
+use super::goals::{GoalView, goal_views};
 use super::page::{Frame, Trouble, Web, account_href, below, date, href, moment};
 use super::timeline::{TimelineLine, line};
 use super::why::{WhyView, explain_playbook};
@@ -19,6 +20,7 @@ use crate::clock::Instant;
 use crate::evaluation::score::{FactorMove, factor_moves};
 use crate::facts::Contact;
 use crate::playbook::local_time;
+use crate::store::documents::plans::GoalFilter;
 use crate::store::documents::scores::ScoreRow;
 use crate::store::messages::contact_addresses::Addressee;
 use crate::store::messages::suppressions::CLASSES;
@@ -60,6 +62,7 @@ struct AccountPage {
     status: Option<String>,
     header: Vec<HeaderView>,
     scores: Vec<ScoreView>,
+    goals: Vec<GoalView>,
     why: Option<WhyView>,
     journeys: Vec<JourneyView>,
     more_journeys: usize,
@@ -183,6 +186,8 @@ pub(super) async fn show(
     let (contacts, more_contacts) = contacts(&web, &id, &people.contacts, now).await?;
     let last = timeline.entries.last().filter(|_| timeline.more).map(|entry| entry.at.to_rfc3339());
     let scores = web.store.latest_scores(None, Some(&id), now).await?;
+    let of_account = GoalFilter { account: Some(&id), ..GoalFilter::default() };
+    let goals = web.store.goals_at(of_account, now).await?;
     let published = web.store.published().await?;
     let current = why.as_ref().map(|why| why.playbook.clone());
     let page = AccountPage {
@@ -190,6 +195,7 @@ pub(super) async fn show(
         status: header.as_ref().and_then(|header| header.status.clone()),
         header: header.map(|header| header_views(&web, header)).unwrap_or_default(),
         scores: score_views(&web, scores, &contact),
+        goals: goal_views(goals, web.zone),
         tasks: web.store.open_tasks_of_account(&id, TASKS).await?.into_iter().map(|row| task(&web, row, now)).collect(),
         timeline: timeline.entries.into_iter().map(|entry| line(entry, web.zone, &contact)).collect(),
         before: asked.before.map(|before| moment(before, web.zone)),

@@ -4,7 +4,7 @@
 //! Everything is rendered on the server and works without JavaScript; the
 //! pages of colleagues are for this machine only. One resource per file:
 //! `inbox` and `task` are a CSM's day, `accounts` and `account` find a customer and say everything about
-//! it (`timeline` in words, `why` it enters a playbook or not), `playbooks` and `messages` show what
+//! it (`timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `playbooks` and `messages` show what
 //! was decided and written, `kpis` figures over all accounts, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
 //! whatever watches the process. `guard` stands before all of them: it answers
 //! only to names of this machine, refuses writes that come from other sites,
@@ -40,6 +40,7 @@ mod accounts;
 mod connections;
 mod damaged_link;
 mod fact;
+mod goals;
 mod guard;
 mod health;
 mod inbox;

@@ -335,3 +335,27 @@ async fn ids_may_have_any_characters() {
         assert_eq!(site.get(&link).await.status, StatusCode::OK, "{link}");
     }
 }
+
+#[tokio::test]
+async fn the_page_shows_how_far_agreed_goals_are() {
+    let world = World::new().await;
+    world.playbook(
+        "plan: first-month\nabout: x\ngoals:\n  - { id: reports, about: Four <reports> of your own, value: \"account.events(\\\"report_created\\\", 30)\", target: 4, within: 30d, milestones: { first: 1 } }\n  - { id: nps, value: \"account.score(\\\"nps\\\")\", target: 9 }\n  - { id: small, about: Five seats, value: account.seats * 1, target: 5 }\n",
+    );
+    world.account("7", json!({ "seats": 6 })).await;
+    world.event("7", "report_created", "2026-03-01T08:00:00Z").await;
+    world.run_at(MONDAY).await;
+    let page = site(&world).get("/accounts/7").await;
+    for text in [
+        "Agreed goals",
+        "Four &lt;reports&gt; of your own <strong>25 %</strong>",
+        "Open, due 1 April 2026; 1 of 4",
+        "Milestones: first",
+        "nps <span class=\"quiet\">not measured yet</span>",
+        "Five seats <strong>100 %</strong>",
+        "Reached on 2 March 2026",
+        "Plan first-month",
+    ] {
+        page.shows(text);
+    }
+}

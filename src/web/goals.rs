@@ -1,0 +1,42 @@
+//! The goals of an account's success plans, as pages show them.
+
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use super::page::date;
+use crate::store::documents::plans::GoalRow;
+
+/// How many goals are shown.
+const GOALS: usize = 50;
+
+/// A goal of a success plan.
+#[derive(Serialize)]
+pub(super) struct GoalView {
+    plan: String,
+    /// What is agreed, else its id.
+    about: String,
+    state: String,
+    /// From 0 to 100; `None` where nothing was measured.
+    progress: Option<String>,
+    /// `3 of 10`.
+    measured: Option<String>,
+    due: Option<String>,
+    reached: Option<String>,
+    milestones: Vec<String>,
+}
+
+/// The goals of an account.
+pub(super) fn goal_views(goals: Vec<GoalRow>, zone: Tz) -> Vec<GoalView> {
+    let number = |value: f64| ((value * 10.0).round() / 10.0).to_string();
+    let view = |goal: GoalRow| GoalView {
+        about: goal.about.unwrap_or(goal.goal),
+        progress: goal.progress.map(|share| share.floor().to_string()),
+        measured: goal.value.map(|value| format!("{} of {}", number(value), number(goal.target))),
+        due: goal.due_at.map(|due| date(due, zone)),
+        reached: goal.reached_at.map(|reached| date(reached, zone)),
+        milestones: goal.milestones.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect(),
+        plan: goal.plan,
+        state: goal.state,
+    };
+    goals.into_iter().take(GOALS).map(view).collect()
+}
