@@ -40,13 +40,16 @@ fn every_shipped_playbook_can_be_begun_with() {
         let is_playbook = ["playbook", "survey"].iter().any(|word| text.contains(&format!("\n{word}: {own}\n")));
         let is_score = text.contains(&format!("\nscore: {own}\n"));
         let is_kpi = text.contains(&format!("\nkpi: {own}\n"));
-        assert!((is_playbook || is_score || is_kpi) && !text.contains("Keywords"), "{text}");
+        let is_success_plan = text.contains(&format!("\nplan: {own}\n"));
+        let is_document = is_score || is_kpi || is_success_plan;
+        assert!((is_playbook || is_document) && !text.contains("Keywords"), "{text}");
         for word in ["check", "test"] {
             assert!(answer.stdout.contains(&format!("keepwell {word} {path}")), "{answer:?}");
         }
-        let next = match (is_playbook, is_kpi) {
-            (true, _) => "plan --playbook",
-            (_, true) => "kpi",
+        let next = match (is_playbook, is_kpi, is_success_plan) {
+            (true, ..) => "plan --playbook",
+            (_, true, _) => "kpi",
+            (.., true) => "goals --plan",
             _ => "scores",
         };
         assert!(answer.stdout.contains(&format!("keepwell {next} {own}")), "{answer:?}");

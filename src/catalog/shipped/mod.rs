@@ -62,13 +62,17 @@ impl ShippedPlaybook {
     /// Where somebody else hears of holds and failures, it names nobody.
     pub fn copy(&self, id: &str, names_alerts_to: bool) -> String {
         let mut lines: Vec<String> = Vec::new();
+        let mut in_cases = false;
         for line in self.text.lines() {
+            in_cases |= line == "tests:";
             let first = line.strip_prefix(self.first_key).is_some_and(|rest| rest.starts_with(':'));
             if first {
                 lines.push(format!("{}: {id}", self.first_key));
             } else if line.starts_with(wish::KEYWORDS) {
                 // The empty remark before them.
                 lines.pop_if(|line| line == "#");
+            } else if in_cases {
+                lines.push(with_id(line, &self.id, id));
             } else if names_alerts_to || !line.starts_with("alerts_to:") {
                 lines.push(line.to_owned());
             }
@@ -81,6 +85,22 @@ impl ShippedPlaybook {
         let scripts = files::SCRIPTS.iter().map(|(module, text)| ShippedScript { module, text });
         scripts.filter(|script| self.text.contains(&format!("{}::", script.module))).collect()
     }
+}
+
+/// A line of a document's cases, which name it where they say what it found before.
+fn with_id(line: &str, was: &str, id: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find(was) {
+        let (before, behind) = (&rest[..at], &rest[at + was.len()..]);
+        let is_word = !before.ends_with(is_part) && !behind.starts_with(is_part);
+        let is_key = ["plans: {", "plan:"].iter().any(|key| before.trim_end().ends_with(key));
+        text.push_str(before);
+        text.push_str(if is_word && is_key { id } else { was });
+        rest = behind;
+    }
+    text + rest
 }
 
 #[cfg(test)]
@@ -101,6 +121,22 @@ mod tests {
         };
         assert_eq!(shipped.copy("mine", true), "# Why.\n\nplaybook: mine\nalerts_to: x@y.example\nwhen: true\n");
         assert_eq!(shipped.copy("mine", false), "# Why.\n\nplaybook: mine\nwhen: true\n");
+    }
+
+    #[test]
+    fn the_cases_of_a_copy_name_it() {
+        let text =
+            "plan: a\ntests:\n  - plans: { a: -3d }\n    goals: [ { plan: a, goal: a, at: -3d }, { plan: a-b } ]\n";
+        let shipped = ShippedPlaybook {
+            id: "a".into(),
+            area: "",
+            about: String::new(),
+            alerts_to: String::new(),
+            first_key: "plan",
+            text,
+        };
+        let copy = "plan: mine\ntests:\n  - plans: { mine: -3d }\n    goals: [ { plan: mine, goal: a, at: -3d }, { plan: a-b } ]\n";
+        assert_eq!(shipped.copy("mine", true), copy);
     }
 
     #[test]
