@@ -1,5 +1,7 @@
 //! How well firings foresaw an outcome.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 
 /// How often accounts are drawn anew for the interval.
@@ -17,6 +19,9 @@ pub(super) struct AccountFigures {
     /// Of these, those behind which it came in time.
     pub came: u32,
 }
+
+/// How many accounts add the same: most do, so this stays small however many there are.
+pub(super) type AccountCounts = BTreeMap<AccountFigures, u64>;
 
 /// How well firings foresaw an outcome; `None` where nothing can be divided.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,14 +64,14 @@ pub struct Interval {
 
 impl Figures {
     pub(super) fn new(
-        accounts: &[AccountFigures],
+        accounts: &AccountCounts,
         at_slots: &[(u32, u32)],
         lead: Vec<TimeDelta>,
         misses: u64,
         pending: u64,
     ) -> Figures {
-        let hits: u64 = accounts.iter().map(|account| u64::from(account.hits)).sum();
-        let fired: u64 = accounts.iter().map(|account| u64::from(account.fired)).sum();
+        let hits = sum(accounts, |account| account.hits);
+        let fired = sum(accounts, |account| account.fired);
         let precision = share(hits, fired);
         let rates: Vec<f64> = at_slots.iter().filter_map(|(of, came)| share((*came).into(), (*of).into())).collect();
         let base_rate = (!rates.is_empty()).then(|| rates.iter().sum::<f64>() / rates.len() as f64);
@@ -105,25 +110,26 @@ fn at(sorted: &[f64], share: f64) -> Option<f64> {
 }
 
 /// The lift with its bootstrap interval: whole accounts are drawn anew, because
-/// what happens at one slot of an account says much about its next.
-fn lift(accounts: &[AccountFigures], precision: f64, base: f64) -> Option<Interval> {
+/// what happens at one slot of an account says much about its next. How often each
+/// is drawn follows a Poisson distribution of mean 1, independently of the others
+/// (Hanley and MacGibbon, 2006), so those that are alike are drawn together.
+fn lift(accounts: &AccountCounts, precision: f64, base: f64) -> Option<Interval> {
     if base == 0.0 {
         return None;
     }
     // The base rate of a drawing is a ratio of sums, and the stated one an average of ratios.
-    let sum = |field: fn(&AccountFigures) -> u32| accounts.iter().map(|one| u64::from(field(one))).sum::<u64>();
-    let of_sums = share(sum(|one| one.came), sum(|one| one.eligible)).filter(|rate| *rate > 0.0)?;
+    let of_sums = share(sum(accounts, |one| one.came), sum(accounts, |one| one.eligible)).filter(|rate| *rate > 0.0)?;
     let scale = base / of_sums;
     let mut dice = Dice(0x6b65_6570_7765_6c6c);
     let mut drawn = Vec::with_capacity(DRAWS);
     for _ in 0..DRAWS {
-        let (mut fired, mut hits, mut eligible, mut came) = (0_u64, 0_u64, 0_u64, 0_u64);
-        for _ in accounts {
-            let one = accounts[dice.below(accounts.len())];
-            fired += u64::from(one.fired);
-            hits += u64::from(one.hits);
-            eligible += u64::from(one.eligible);
-            came += u64::from(one.came);
+        let (mut fired, mut hits, mut eligible, mut came) = (0, 0, 0, 0);
+        for (one, count) in accounts {
+            let times = dice.poisson(*count);
+            fired += times * u64::from(one.fired);
+            hits += times * u64::from(one.hits);
+            eligible += times * u64::from(one.eligible);
+            came += times * u64::from(one.came);
         }
         if let (Some(precision), Some(rate)) = (share(hits, fired), share(came, eligible).filter(|rate| *rate > 0.0)) {
             drawn.push(precision / (rate * scale));
@@ -133,17 +139,43 @@ fn lift(accounts: &[AccountFigures], precision: f64, base: f64) -> Option<Interv
     Some(Interval { value: precision / base, low: at(&drawn, 0.025)?, high: at(&drawn, 0.975)? })
 }
 
+fn sum(accounts: &AccountCounts, field: fn(&AccountFigures) -> u32) -> u64 {
+    accounts.iter().map(|(one, count)| u64::from(field(one)) * count).sum()
+}
+
+/// From this mean on, a Poisson distribution is drawn as a normal one.
+const NORMAL_FROM: u64 = 100;
+
 /// The same numbers in each backtest (splitmix64).
 struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, end: usize) -> usize {
+    /// Above 0 and below 1.
+    fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
-        ((u128::from(mixed) * end as u128) >> 64) as usize
+        ((mixed >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    }
+
+    /// A number of a Poisson distribution.
+    fn poisson(&mut self, mean: u64) -> u64 {
+        if mean >= NORMAL_FROM {
+            // Box and Muller, 1958.
+            let radius = (-2.0 * self.unit().ln()).sqrt();
+            let normal = radius * (2.0 * std::f64::consts::PI * self.unit()).cos();
+            return (mean as f64 + (mean as f64).sqrt() * normal).round().max(0.0) as u64;
+        }
+        // As many factors as the product stays above the bound.
+        let bound = (-(mean as f64)).exp();
+        let (mut product, mut count) = (self.unit(), 0);
+        while product > bound {
+            product *= self.unit();
+            count += 1;
+        }
+        count
     }
 }
 
@@ -156,7 +188,7 @@ mod tests {
         let hit = AccountFigures { fired: 1, hits: 1, eligible: 10, came: 5 };
         let alarm = AccountFigures { fired: 1, hits: 0, eligible: 10, came: 0 };
         let quiet = AccountFigures { fired: 0, hits: 0, eligible: 10, came: 0 };
-        let accounts: Vec<AccountFigures> = [vec![hit; 30], vec![alarm; 10], vec![quiet; 60]].concat();
+        let accounts = AccountCounts::from([(hit, 30), (alarm, 10), (quiet, 60)]);
         let lead = (1..=30).map(TimeDelta::days).collect();
         let figures = Figures::new(&accounts, &[(100, 15), (100, 15)], lead, 10, 2);
         assert_eq!((figures.hits, figures.false_alarms, figures.misses, figures.pending), (30, 10, 10, 2));
@@ -171,9 +203,21 @@ mod tests {
 
     #[test]
     fn nothing_is_divided_by_nothing() {
-        assert_eq!(Figures::new(&[], &[], Vec::new(), 0, 0), Figures::default());
-        let quiet = [AccountFigures { fired: 0, hits: 0, eligible: 3, came: 0 }];
+        assert_eq!(Figures::new(&AccountCounts::new(), &[], Vec::new(), 0, 0), Figures::default());
+        let quiet = AccountCounts::from([(AccountFigures { fired: 0, hits: 0, eligible: 3, came: 0 }, 1)]);
         let figures = Figures::new(&quiet, &[(1, 0); 3], Vec::new(), 0, 0);
         assert_eq!((figures.precision, figures.base_rate, figures.lift), (None, Some(0.0), None));
+    }
+
+    #[test]
+    fn a_poisson_number_has_its_mean_for_mean_and_variance() {
+        let mut dice = Dice(1);
+        for mean in [1_u64, 7, 99, 100, 5_000] {
+            let numbers: Vec<f64> = (0..20_000).map(|_| dice.poisson(mean) as f64).collect();
+            let average = numbers.iter().sum::<f64>() / numbers.len() as f64;
+            let variance = numbers.iter().map(|one| (one - average).powi(2)).sum::<f64>() / numbers.len() as f64;
+            assert!((average / mean as f64 - 1.0).abs() < 0.03, "{average} of {mean}");
+            assert!((variance / mean as f64 - 1.0).abs() < 0.05, "{variance} of {mean}");
+        }
     }
 }

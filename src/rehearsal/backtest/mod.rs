@@ -12,8 +12,7 @@
 //! - `replay` plays them for one subject;
 //! - `outcome` looks at what became of the account;
 //! - `constant` says which facts have no past, and how much depends on them;
-//! - `tally` adds all up, in memory that does not grow with the accounts but for
-//!   a few numbers of each;
+//! - `tally` adds all up, in memory that grows with the firings and not with the accounts;
 //! - `figures` are precision, recall, lead time and lift.
 
 use std::collections::{BTreeMap, BTreeSet};

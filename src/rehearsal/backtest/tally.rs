@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use super::constant::{ConstantCount, ConstantFact};
-use super::figures::{AccountFigures, Figures};
+use super::figures::{AccountCounts, AccountFigures, Figures};
 use super::outcome::OutcomeDays;
 use super::replay::Replay;
 use super::{Backtest, presence};
@@ -57,7 +57,7 @@ pub struct Tally {
     pending: u64,
     /// Of each slot, whose outcome had not come yet, and whose came in time.
     at_slots: Vec<(u32, u32)>,
-    by_account: Vec<AccountFigures>,
+    accounts_alike: AccountCounts,
     current: AccountFigures,
 }
 
@@ -93,7 +93,7 @@ impl Tally {
     pub(super) fn end_account(&mut self) {
         let current = std::mem::take(&mut self.current);
         if current != AccountFigures::default() {
-            self.by_account.push(current);
+            *self.accounts_alike.entry(current).or_default() += 1;
         }
     }
 
@@ -171,7 +171,7 @@ impl Tally {
         for (sum, more) in self.at_slots.iter_mut().zip(other.at_slots) {
             *sum = (sum.0 + more.0, sum.1 + more.1);
         }
-        self.by_account.extend(other.by_account);
+        add_all(&mut self.accounts_alike, other.accounts_alike);
     }
 
     /// The facts that had to be held constant.
@@ -182,9 +182,7 @@ impl Tally {
     /// How well the firings foresaw the outcome. The interval is the same for the
     /// same accounts in whatever order they came.
     pub fn figures(&self) -> Figures {
-        let mut accounts = self.by_account.clone();
-        accounts.sort_unstable();
-        Figures::new(&accounts, &self.at_slots, self.lead.clone(), self.misses, self.pending)
+        Figures::new(&self.accounts_alike, &self.at_slots, self.lead.clone(), self.misses, self.pending)
     }
 }
 
