@@ -15,6 +15,7 @@ use keepwell::rule::functions::global;
 
 mod benches;
 mod diagnostics;
+mod library;
 mod links;
 mod templates;
 mod tutorial;
