@@ -14,7 +14,7 @@ use crate::action::{Compiler, Reads};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::facts::inventory::grouped;
-use crate::facts::{Arg, Cell, CellPath, Layout, NameKind, Schema, Subject};
+use crate::facts::{Arg, Cell, CellPath, Layout, NameKind, Schema, Standing, Subject};
 use crate::playbook::document::Survey;
 use crate::playbook::schedule::{self, Schedule};
 use crate::playbook::trigger::EventTrigger;
@@ -54,7 +54,8 @@ pub fn compile(
         let problem = Diagnostic::warning("KW0217", &playbook.file, at, message);
         problems.push(problem.help("say with `goal:` what counts as success"));
     }
-    if playbook.stages.is_some() && schema.column(Subject::Account, "stage").is_none() {
+    let has_stage = schema.column(Subject::Account, "stage").is_some() && !schema.lacks("accounts", "stage");
+    if playbook.stages.is_some() && !has_stage && !schema.found.contains_key(&Standing::Stage) {
         let message = "`stages` needs `accounts.stage`, which the customer store does not have";
         let help = "write a file that begins with `lifecycle:`, or name the column in the configuration: `store: { accounts: { columns: { stage: … } } }`";
         let at = playbook.places.stages.unwrap_or(playbook.place);

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
+use super::Elsewhere;
+use super::documents::schema_beside;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{CellPath, Layout, Schema, Subject};
@@ -36,6 +38,7 @@ impl Condition {
     ) -> Result<Condition, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         let modules = super::modules(sources, &mut Vec::new());
+        let schema = &schema_beside(schema, Elsewhere::of(sources).documents.iter());
         let sandbox = Arc::new(modules.sandbox(&config.seasons));
         let origin =
             Origin { file: name.into(), start: Position { line: 1, column: 1 }, layout: playbook::Layout::Inline };

@@ -59,12 +59,14 @@ pub fn draft(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Draft>
 }
 
 /// Everything that files say, ready.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Catalog {
     pub playbooks: Vec<Arc<ReadyPlaybook>>,
     pub documents: Vec<Arc<ReadyDocument>>,
     /// Everything that is wrong with all files.
     pub problems: Vec<Diagnostic>,
+    /// What authors can name: the store's, and what documents find beside it.
+    pub schema: Schema,
 }
 
 /// What stands in files beside those that are read, and may be named.
@@ -123,6 +125,7 @@ pub fn load_all(sources: &SourceSet, elsewhere: &Elsewhere, config: &Config, sch
         }
     }
     let all_documents: Vec<&Document> = documents.iter().chain(&broken_documents).collect();
+    let schema = documents::schema_beside(schema, all_documents.iter().copied().chain(&elsewhere.documents));
     let claims = parsed.iter().chain(&broken).map(IdClaim::from);
     let shared = parse::check_across(claims.chain(all_documents.iter().copied().map(IdClaim::from)), &mut problems);
     let mut ids: Vec<String> = parsed.iter().map(|playbook| playbook.id.clone()).collect();
@@ -150,7 +153,7 @@ pub fn load_all(sources: &SourceSet, elsewhere: &Elsewhere, config: &Config, sch
     let mut ready: Vec<Arc<ReadyPlaybook>> = Vec::new();
     for playbook in parsed {
         let is_taken = shared.contains(&playbook.id);
-        if let Some(compiled) = compile(playbook, &modules, &sandbox, config, schema, &neighbours, &mut problems)
+        if let Some(compiled) = compile(playbook, &modules, &sandbox, config, &schema, &neighbours, &mut problems)
             && !is_taken
         {
             ready.push(Arc::new(compiled));
@@ -160,7 +163,7 @@ pub fn load_all(sources: &SourceSet, elsewhere: &Elsewhere, config: &Config, sch
     let mut ready_documents: Vec<Arc<ReadyDocument>> = Vec::new();
     for document in documents {
         let is_taken = shared.contains(&document.id);
-        let compiled = documents::compile(document, &modules, &sandbox, config, schema, &neighbours, &mut problems);
+        let compiled = documents::compile(document, &modules, &sandbox, config, &schema, &neighbours, &mut problems);
         ready_documents.extend(compiled.filter(|_| !is_taken).map(Arc::new));
     }
     documents::check_across(&ready_documents, &mut problems);
@@ -168,16 +171,16 @@ pub fn load_all(sources: &SourceSet, elsewhere: &Elsewhere, config: &Config, sch
     // that could not be read is no reason to say that it does not exist.
     for playbook in broken {
         let mut more = Vec::new();
-        compile(playbook, &modules, &sandbox, config, schema, &neighbours, &mut more);
+        compile(playbook, &modules, &sandbox, config, &schema, &neighbours, &mut more);
         problems.extend(more.into_iter().filter(|problem| problem.code != "KW0107"));
     }
     for document in broken_documents {
-        documents::compile(document, &modules, &sandbox, config, schema, &neighbours, &mut problems);
+        documents::compile(document, &modules, &sandbox, config, &schema, &neighbours, &mut problems);
     }
     problems.sort();
     problems.dedup();
     name_cutting_remarks(&mut problems);
-    Catalog { playbooks: ready, documents: ready_documents, problems }
+    Catalog { playbooks: ready, documents: ready_documents, problems, schema }
 }
 
 /// Says of half an expression that a remark cut it: what else could be advised

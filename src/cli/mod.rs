@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::facts::Standing;
 use crate::postgres::describe_error;
 
 /// Prints one line of an answer; see [`output::line`].
@@ -66,6 +67,7 @@ mod run;
 mod schema;
 mod scores;
 mod slots;
+mod standings;
 mod stop;
 mod suppress;
 mod systemd;
@@ -200,6 +202,10 @@ enum Command {
     Runs(lists::Options),
     /// The latest scores that documents have made, with their factors.
     Scores(scores::Options),
+    /// How many accounts are in each stage, for how long, and how they moved; or the stages of one.
+    Stages(standings::Options),
+    /// How many accounts are in each tier, and the share of attention that each tier gets.
+    Tiers(standings::Options),
     /// Figures over all accounts, such as the churn rate: today, or one with its history.
     Kpi(kpi::Options),
     /// What people answered to surveys, and tags on their answers.
@@ -312,6 +318,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Slots(options) => slots::run(global, &options),
         Command::Kpi(options) => kpi::run(global, &options).await,
         Command::Scores(options) => scores::run(global, &options).await,
+        Command::Stages(options) => standings::run(global, &options, Standing::Stage).await,
+        Command::Tiers(options) => standings::run(global, &options, Standing::Tier).await,
         Command::Answers(options) => answers::run(global, &options).await,
         Command::Goals(options) => goals::run(global, &options).await,
         Command::Plan(options) => plan::run(global, &options).await,

@@ -91,7 +91,9 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let options = global.repeated();
     // Where one sees what it does.
     let (next, next_rest) = match playbook.first_key {
-        PLAYBOOK_WORD => ("plan", format!("--playbook {id}")),
+        _ if is_playbook => ("plan", format!("--playbook {id}")),
+        "lifecycle" => ("stages", String::new()),
+        "tiers" => ("tiers", String::new()),
         "kpi" => ("kpi", id.clone()),
         "plan" => ("goals", format!("--plan {id}")),
         _ => ("scores", id.clone()),
@@ -99,7 +101,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     for (word, rest) in
         [("check", &*file.display().to_string()), ("test", &file.display().to_string()), (next, &next_rest)]
     {
-        say!("  keepwell {word} {rest}{options}");
+        say!("{}", format!("  keepwell {word} {rest}{options}").trim_end());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -119,6 +119,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0224", "no such score, factor or band"),
     ("KW0225", "documents that wait for each other"),
     ("KW0226", "two scores of one name"),
+    ("KW0231", "a stage or tier that nothing reads"),
+    ("KW0232", "two documents that say the stage or the tier"),
     ("KW0241", "no such plan, goal or milestone"),
     ("KW0301", "a template cannot be read"),
     ("KW0302", "a template names something unknown"),

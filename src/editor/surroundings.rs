@@ -30,7 +30,8 @@ pub struct Surroundings {
 impl Surroundings {
     /// What these files, the configuration and the store say.
     pub fn new(sources: &SourceSet, config: Config, schema: Schema) -> Surroundings {
-        let deployment = Deployment::new(sources, &config, schema.clone());
+        let deployment = Deployment::new(sources, &config, schema);
+        let schema = deployment.schema().clone();
         let (scripts, playbooks) = (sources.scripts.clone(), sources.playbooks.clone());
         let labels = labels(sources, &config);
         Surroundings { deployment, schema, config, scripts, playbooks, labels }

@@ -3,9 +3,13 @@
 //! ask the same functions.
 //!
 //! - `score`: the value of a score, its band and its factors;
+//! - `lifecycle`: the stage of an account, `tiers` its tier, `standing` what both say;
 //! - `plan`: how far the goals of a success plan are;
 //! - `kpi`: a figure about all accounts together, or why there is none.
 
 pub mod kpi;
+pub mod lifecycle;
 pub mod plan;
 pub mod score;
+pub mod standing;
+pub mod tiers;

@@ -135,7 +135,7 @@ impl Schema {
                 inventory.add(kind, names.collect());
             }
         }
-        schema.found = found;
+        schema.found.extend(found);
         schema
     }
 

@@ -14,6 +14,7 @@ use super::WebState;
 use super::accounts::{column, unreadable};
 use super::goals::{GoalView, goal_views};
 use super::page::{Frame, Trouble, Web, account_href, below, date, href, moment};
+use super::stages::{MoveView, moves_of};
 use super::timeline::{TimelineLine, line};
 use super::why::{WhyView, explain_playbook};
 use crate::clock::Instant;
@@ -41,6 +42,9 @@ const CONTACTS: usize = 50;
 /// How many scores of documents are shown, those of contacts included.
 const SCORES: usize = 50;
 
+/// How many moves to other stages and tiers are shown.
+const MOVES: usize = 20;
+
 const UNKNOWN: Trouble = Trouble::NotFound("There is no such account.");
 
 /// What the page is asked for.
@@ -63,6 +67,7 @@ struct AccountPage {
     header: Vec<HeaderView>,
     scores: Vec<ScoreView>,
     goals: Vec<GoalView>,
+    moves: Vec<MoveView>,
     why: Option<WhyView>,
     journeys: Vec<JourneyView>,
     more_journeys: usize,
@@ -196,6 +201,7 @@ pub(super) async fn show(
         header: header.map(|header| header_views(&web, header)).unwrap_or_default(),
         scores: score_views(&web, scores, &contact),
         goals: goal_views(goals, web.zone),
+        moves: moves_of(&web, &id, now, MOVES).await?,
         tasks: web.store.open_tasks_of_account(&id, TASKS).await?.into_iter().map(|row| task(&web, row, now)).collect(),
         timeline: timeline.entries.into_iter().map(|entry| line(entry, web.zone, &contact)).collect(),
         before: asked.before.map(|before| moment(before, web.zone)),

@@ -50,6 +50,7 @@ mod page;
 mod playbook_views;
 mod playbooks;
 mod preferences;
+mod stages;
 mod survey;
 mod task;
 mod timeline;
@@ -171,6 +172,7 @@ fn for_colleagues() -> Router<Arc<WebState>> {
         .route("/tasks/{id}/snooze", post(task::snooze))
         .route("/accounts", get(accounts::list))
         .route("/accounts/{id}", get(account::show))
+        .route("/stages", get(stages::show))
         .route("/playbooks", get(playbooks::list))
         .route("/playbooks/{id}", get(playbooks::show))
         .route("/kpis", get(kpis::list))

@@ -46,6 +46,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "playbooks.html",
     "preferences.html",
     "run.html",
+    "stages.html",
     "survey.html",
     "task.html",
     "task_forms.html",

@@ -64,6 +64,7 @@ mod schedule_mistakes;
 mod schema;
 mod secrets;
 mod slashes;
+mod standings_command;
 mod stories;
 mod support;
 mod tidy;

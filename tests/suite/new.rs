@@ -38,21 +38,21 @@ fn every_shipped_playbook_can_be_begun_with() {
         assert!(answer.stdout.starts_with(&format!("Wrote {path}, from the shipped playbook `{id}`:")), "{answer:?}");
         let text = file(&home, &path);
         let is_playbook = ["playbook", "survey"].iter().any(|word| text.contains(&format!("\n{word}: {own}\n")));
-        let is_score = text.contains(&format!("\nscore: {own}\n"));
-        let is_kpi = text.contains(&format!("\nkpi: {own}\n"));
-        let is_success_plan = text.contains(&format!("\nplan: {own}\n"));
-        let is_document = is_score || is_kpi || is_success_plan;
-        assert!((is_playbook || is_document) && !text.contains("Keywords"), "{text}");
+        let begins = |word: &str| text.contains(&format!("\n{word}: {own}\n"));
+        let kind = ["score", "lifecycle", "tiers", "plan", "kpi"].into_iter().find(|word| begins(word));
+        assert!((is_playbook || kind.is_some()) && !text.contains("Keywords"), "{text}");
         for word in ["check", "test"] {
             assert!(answer.stdout.contains(&format!("keepwell {word} {path}")), "{answer:?}");
         }
-        let next = match (is_playbook, is_kpi, is_success_plan) {
-            (true, ..) => "plan --playbook",
-            (_, true, _) => "kpi",
-            (.., true) => "goals --plan",
-            _ => "scores",
+        let next = match kind {
+            None => format!("plan --playbook {own}"),
+            Some("lifecycle") => "stages\n".to_owned(),
+            Some("tiers") => "tiers\n".to_owned(),
+            Some("plan") => format!("goals --plan {own}"),
+            Some("kpi") => format!("kpi {own}"),
+            Some(_) => format!("scores {own}"),
         };
-        assert!(answer.stdout.contains(&format!("keepwell {next} {own}")), "{answer:?}");
+        assert!(answer.stdout.contains(&format!("keepwell {next}")), "{answer:?}");
     }
     // All of them together, and without a word.
     assert_eq!(home.done(&["check", "--format", "line"]).stdout, "");

@@ -2,7 +2,8 @@
 //!
 //! One file for each kind makes it ready; the list below is the only other place
 //! of this folder that knows it. `compiler` is what they compile with, `across`
-//! finds what documents say wrongly about each other.
+//! finds what documents say wrongly about each other, `standing` is what others may
+//! read of the stages and tiers that they find.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,17 +13,19 @@ use chrono_tz::Tz;
 use super::compile::{layout, read_schedule, revision};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::facts::{Layout, Schema, Subject};
+use crate::facts::{Cell, Layout, Schema, Standing, Subject};
 use crate::playbook::document::{Document, DocumentBody};
 use crate::playbook::schedule::Schedule;
-use crate::rule::functions::scores_of;
+use crate::rule::functions::{scores_of, standings_of};
 use crate::rule::{Modules, Neighbours, Sandbox};
 
 mod across;
 mod compiler;
+mod standing;
 
 pub(super) use across::check as check_across;
 pub use compiler::{Audience, DocumentCompiler};
+pub use standing::schema_beside;
 
 /// Declares the files of this folder that make a kind of document ready.
 macro_rules! documents {
@@ -44,13 +47,17 @@ macro_rules! documents {
 
 documents! {
     score: Score => ReadyScore,
+    lifecycle: Lifecycle => ReadyLifecycle,
+    tiers: Tiers => ReadyTiers,
     plan: Plan => ReadyPlan,
     kpi: Kpi => ReadyKpi,
 }
 
 pub use kpi::{Precondition, Record};
+pub use lifecycle::ReadyStage;
 pub use plan::{ReadyDue, ReadyGoal};
 pub use score::ReadyFactor;
+pub use tiers::ReadyTier;
 
 /// A document whose every expression is compiled.
 #[derive(Debug)]
@@ -74,6 +81,24 @@ impl ReadyDocument {
     /// The scores that it reads, whoever makes them.
     pub fn scores_read(&self) -> BTreeSet<&str> {
         self.layout.cells().iter().flat_map(scores_of).collect()
+    }
+
+    /// Whether it reads what another document of its stage finds at the same instant.
+    pub fn waits_for(&self, other: &ReadyDocument) -> bool {
+        if self.document.kind.stage != other.document.kind.stage {
+            return false;
+        }
+        match &other.body {
+            ReadyBodyOfDocument::Score(_) => self.scores_read().contains(other.document.id.as_str()),
+            ReadyBodyOfDocument::Lifecycle(_) => self.reads_standing(Standing::Stage),
+            ReadyBodyOfDocument::Tiers(_) => self.reads_standing(Standing::Tier),
+            _ => false,
+        }
+    }
+
+    fn reads_standing(&self, standing: Standing) -> bool {
+        let reads = |cell: &Cell| standings_of(cell).contains(&standing);
+        self.layout.cells().iter().any(reads)
     }
 }
 

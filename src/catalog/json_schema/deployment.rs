@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::action::recipient::ROLES;
 use crate::catalog;
+use crate::catalog::documents::schema_beside;
 use crate::config::{Config, Pools};
 use crate::facts::{Column, NameKind, Schema, Subject};
 use crate::playbook::Step;
+use crate::playbook::document::FileDraft;
 use crate::playbook::reader::NameOf;
 use crate::playbook::reader::form::GOTOS;
 use crate::playbook::source::SourceSet;
@@ -32,13 +34,24 @@ impl Deployment {
     /// store. Of a file with mistakes those are taken that can be read.
     pub fn new(sources: &SourceSet, config: &Config, schema: Schema) -> Deployment {
         let (mut playbooks, mut steps) = (BTreeSet::new(), BTreeSet::new());
+        let mut documents = Vec::new();
         for file in &sources.playbooks {
             playbooks.extend(catalog::claimed_id(&file.text));
-            if let Some(draft) = catalog::draft(file, &mut Vec::new()) {
-                steps.extend(Step::walk(&draft.playbook.steps).into_iter().map(|step| step.id.clone()));
+            match catalog::read(file, &mut Vec::new()) {
+                Some(FileDraft::Playbook(draft)) => {
+                    steps.extend(Step::walk(&draft.playbook.steps).into_iter().map(|step| step.id.clone()));
+                }
+                Some(FileDraft::Document(draft)) => documents.push(draft.document),
+                None => {}
             }
         }
+        let schema = schema_beside(&schema, documents.iter());
         Deployment { playbooks, steps, pools: config.pools.clone(), schema }
+    }
+
+    /// The store's schema, with what documents find beside it.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
     }
 
     /// The names of a kind that are known, in the order in which they are proposed.

@@ -224,7 +224,7 @@ pub fn check_sources(
     schema: Schema,
 ) -> Checked {
     let schema = Schema { roles: config.store.roles.clone(), ..schema };
-    let Catalog { playbooks, documents, problems } = catalog::load_all(&sources, &elsewhere, &config, &schema);
+    let Catalog { playbooks, documents, problems, schema } = catalog::load_all(&sources, &elsewhere, &config, &schema);
     diagnostics.extend(problems);
     let known: Vec<String> = catalog::claimed_ids(&sources).into_iter().chain(elsewhere.playbooks).collect();
     for playbook in &playbooks {

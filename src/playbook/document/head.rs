@@ -5,7 +5,8 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::kind::DocumentKind;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Position};
+use crate::playbook::parse::word_sources;
 use crate::playbook::reader::{Fields, Key, Shape, inline, short};
 use crate::playbook::timezone::timezone;
 use crate::playbook::{Source, renaming};
@@ -42,13 +43,21 @@ pub(super) fn read(file: &Arc<str>, kind: &'static DocumentKind, fields: &mut Fi
     let place = fields.value_place(kind.word);
     let about = fields.string("about").map(|about| about.trim().to_owned());
     if about.is_none() && !fields.has("about") {
-        let message = format!("nothing says what this {} is for", kind.word);
+        let message = format!("nothing says what {} is for", kind.this());
         let at = fields.key_place(kind.word).unwrap_or(place);
         let problem = Diagnostic::warning("KW0114", file, at, message).help("add `about:` with one sentence");
         fields.problems().push(problem);
     }
     let schedule = fields.text("schedule").unwrap_or_else(|| inline(file, place, DAILY));
     Head { id, about, schedule, timezone: timezone(fields, "timezone") }
+}
+
+/// The account statuses that a document is for, each with its place where it was written.
+pub(super) fn statuses(fields: &mut Fields<'_, '_>) -> Vec<(String, Option<Position>)> {
+    match word_sources(fields, "statuses") {
+        Some(words) => words.into_iter().map(|word| (word.text.to_string(), Some(word.origin.at(1, 1)))).collect(),
+        None => ["active", "trial"].map(|word| (word.to_owned(), None)).into(),
+    }
 }
 
 fn id(kind: &'static DocumentKind, fields: &mut Fields<'_, '_>) -> Option<String> {

@@ -36,6 +36,13 @@ pub enum Stage {
     Figures,
 }
 
+impl DocumentKind {
+    /// The noun for one that is at hand: `this score`.
+    pub fn this(&self) -> String {
+        format!("this {}", self.noun.strip_prefix("a ").unwrap_or(self.noun))
+    }
+}
+
 impl fmt::Debug for DocumentKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word)

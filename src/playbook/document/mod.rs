@@ -4,8 +4,9 @@
 //! One file for each kind, holding its form and what is read of it. The list below
 //! is the only other place of this folder that knows it; `catalog::documents` makes it
 //! ready, `worker::documents` evaluates it. `goal` is a goal of a plan, `plan_case` what
-//! cases expect of one. `kind` is what all kinds have in common, `head` reads the keys that
-//! all of them have, `file` tells what a file is.
+//! cases expect of one, `standing` what lifecycles and tiers have in common. `kind` is what
+//! all kinds have in common, `head` reads the keys that all of them have, `file` tells what a
+//! file is.
 //!
 //! `survey` is of another nature: its file is read into a playbook, and runs as one.
 
@@ -24,6 +25,7 @@ mod goal;
 mod head;
 mod kind;
 mod plan_case;
+mod standing;
 mod survey;
 
 pub use definition::KpiDefinition;
@@ -31,6 +33,7 @@ pub use file::{DocumentDraft, FileDraft, claimed_id, claimed_kind, read};
 pub use goal::{Goal, GoalDue, GoalStart, GoalState, Milestone, MilestoneAt};
 pub use head::HEAD;
 pub use kind::{DocumentKind, Stage};
+pub use lifecycle::LifecycleStage;
 pub use survey::{SURVEY, Survey};
 
 /// The first key of a playbook's file.
@@ -53,6 +56,8 @@ macro_rules! documents {
 
 documents! {
     score => Score,
+    lifecycle => Lifecycle,
+    tiers => Tiers,
     plan => Plan,
     kpi => Kpi,
 }
@@ -60,6 +65,8 @@ documents! {
 pub use kpi::{KpiExpectation, KpiUnit};
 pub use plan_case::{GoalExpectation, PlanExpectation};
 pub use score::{Band, Factor, MissingFactor, ScoreExpectation};
+pub use standing::StandingExpectation;
+pub use tiers::Tier;
 
 /// A document as its author wrote it, checked in form.
 #[derive(Clone, Debug)]

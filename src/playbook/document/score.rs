@@ -4,11 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::kind::{DocumentKind, Stage};
-use super::{DocumentBody, HEAD};
+use super::{DocumentBody, HEAD, head};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::case::{CASE_HEAD, DocumentCase, Expects, FIXTURES, PAST, POPULATION, read_document_cases};
 use crate::playbook::form::{STATUSES, SUBJECT, SUBJECTS};
-use crate::playbook::parse::word_sources;
 use crate::playbook::reader::form::{ID, STEP_ID};
 use crate::playbook::reader::{Fields, Form, Key, KeyNames, KeyRule, Shape, advice, short};
 use crate::playbook::yaml::{Node, NodeValue};
@@ -174,10 +173,7 @@ const MISSING_WORDS: &[&str] = &["skip", "undecided"];
 
 fn read(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> DocumentBody {
     let subject = fields.one_of("for", &SUBJECTS).unwrap_or(SubjectKind::Account);
-    let statuses = match word_sources(fields, "statuses") {
-        Some(words) => words.into_iter().map(|word| (word.text.to_string(), Some(word.origin.at(1, 1)))).collect(),
-        None => ["active", "trial"].map(|word| (word.to_owned(), None)).into(),
-    };
+    let statuses = head::statuses(fields);
     if !fields.has("factors") {
         fields.missing("factors");
     }

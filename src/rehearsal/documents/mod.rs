@@ -2,7 +2,8 @@
 //! document finds in it.
 //!
 //! One file for each kind compares that with what a case expects; the list below is
-//! the only other place of this folder that knows it.
+//! the only other place of this folder that knows it. `standing` compares for those that
+//! say where accounts stand.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use super::{CaseReport, Failure, PlaybookReport, failure};
 use crate::catalog::ReadyDocument;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::facts::{Facts, History, Schema};
+use crate::facts::{Facts, History, Schema, Standing, Value};
 use crate::playbook::case::DocumentCase;
 use crate::playbook::document::DocumentBody;
 use crate::playbook::reader::short;
@@ -53,9 +54,13 @@ macro_rules! documents {
 
 documents! {
     score: Score,
+    lifecycle: Lifecycle,
+    tiers: Tiers,
     plan: Plan,
     kpi: Kpi,
 }
+
+mod standing;
 
 /// Plays every case of every document, in their order.
 pub fn play_documents(documents: &[Arc<ReadyDocument>], config: &Config, schema: &Schema) -> Vec<PlaybookReport> {
@@ -102,6 +107,16 @@ fn report<E>(
 struct CaseWorld {
     facts: Arc<Facts>,
     history: History,
+}
+
+impl CaseWorld {
+    /// Where a document has found the account to stand before.
+    fn present(&self, standing: Standing) -> Option<String> {
+        match self.history.standings_by(standing, self.facts.as_of).last().map(|latest| &latest.value) {
+            Some(Value::Text(id)) => Some(id.to_string()),
+            _ => None,
+        }
+    }
 }
 
 /// What a document reads in the world of a case; or what is wrong with that.

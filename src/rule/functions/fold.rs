@@ -126,6 +126,10 @@ impl SubjectHistory<'_> {
                 Some(match self.history.as_it_was(name, then) {
                     Some(_) if name == "id" => Value::text(self.id),
                     Some(Value::Int(whole)) if column.ty == Type::Float => Value::Float(whole as f64),
+                    // Of what the store has today and nobody recorded nothing is known.
+                    None if self.history.stored_column(name, then).is_some_and(|stored| !stored.is_null()) => {
+                        Value::Null
+                    }
                     None | Some(Value::Null) => self.history.standing(name, then).cloned().unwrap_or(Value::Null),
                     Some(value) => value,
                 })

@@ -41,7 +41,7 @@ pub use named_rows::{RowNeed, row_needs};
 pub use own_acts::{acts_read, count_own_acts};
 pub use pass::{Pass, PassFold};
 pub use sessions::gap;
-pub use store_names::{attribute_of, names_of, plans_of, property_name, scores_of, texts};
+pub use store_names::{attribute_of, names_of, plans_of, property_name, scores_of, standings_of, texts};
 pub use window::{Window, before, days_back};
 
 /// Declares the files of this folder that hold a function, and lists them.

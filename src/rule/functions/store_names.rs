@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::always_there::is_always_there;
 use super::function::{Param, ParamKind, pair};
-use crate::facts::{Arg, Cell, CellPath, NameKind, Subject};
+use crate::facts::{Arg, Cell, CellPath, NameKind, Standing, Subject};
 
 /// The names that a cell asks for, each as often as it stands there.
 pub fn names_of(cell: &Cell) -> Vec<(NameKind, Cow<'_, str>)> {
@@ -64,6 +64,20 @@ pub fn plans_of(cell: &Cell) -> Option<Vec<&str>> {
     let named: Vec<&str> =
         pairs.filter(|(param, _)| param.kind == ParamKind::OwnPlan).flat_map(|(_, arg)| texts(arg)).collect();
     (!named.is_empty()).then_some(named)
+}
+
+/// What a cell asks of where an account stands, whoever says it.
+pub fn standings_of(cell: &Cell) -> Vec<Standing> {
+    match cell.path.whenever() {
+        CellPath::Column(name) => Standing::of_column(cell.subject, name).into_iter().collect(),
+        CellPath::Call { function, args } => {
+            let sql = super::find(function).map_or("", |function| function.sql(args));
+            let reads = |standing: &Standing| sql.contains(&format!("{{moves {}}}", standing.name()));
+            Standing::ALL.into_iter().filter(reads).collect()
+        }
+        CellPath::Population(call) => call.reads().iter().flat_map(standings_of).collect(),
+        CellPath::Trait(_) | CellPath::Ago { .. } => Vec::new(),
+    }
 }
 
 /// The texts of an argument.

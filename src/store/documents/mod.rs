@@ -1,11 +1,13 @@
 //! Documents beside playbooks: their evaluations, and what these find.
 //!
+//! - [`attention`]: the touches, tasks and mails that accounts got;
 //! - [`evaluations`]: one evaluation per document and slot, with its lease;
 //! - [`plans`]: success plans, and how far their goals are;
 //! - [`scores`]: the scores that documents make;
 //! - [`standings`]: the stages and tiers that documents find;
 //! - [`kpis`]: the figures that documents make.
 
+pub mod attention;
 pub mod evaluations;
 pub mod kpis;
 pub mod plans;

@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// Writes the moves that a document has found at a slot. One that is there stays
-    /// as it is; returns how many are new.
+    /// as it is, and before a later one of its account none is written; returns how many are new.
     pub async fn write_moves(
         &self,
         standing: Standing,
@@ -72,6 +72,9 @@ impl Store {
              select m.account_id, $1, $2, m.value, m.was, $3, m.clause, m.reason
              from unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
                  as m (account_id, value, was, clause, reason)
+             where not exists (
+                 select 1 from keepwell.standings l
+                 where l.account_id = m.account_id and l.standing = $1 and l.at > $2)
              on conflict (account_id, standing, at) do nothing",
         )
         .bind(standing.name())

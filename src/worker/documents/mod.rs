@@ -8,6 +8,8 @@
 //! - `evaluate`: one evaluation, from its opening to its end;
 //! - `walk`: all subjects of a document, a thousand at a time;
 //! - `gather`: what all documents about the whole ask at an instant, in one pass;
+//! - `funnel`: how many accounts stand where;
+//! - `standing`: the walk of those that say where accounts stand;
 //! - one file for each kind writes what it finds; the list below is the only other
 //!   place of this folder that knows it.
 
@@ -20,9 +22,11 @@ use crate::worker::shared::Shared;
 pub mod definitions;
 pub mod evaluate;
 pub mod figure;
+pub mod funnel;
 mod gather;
 pub mod loaded;
 pub mod scheduler;
+mod standing;
 mod walk;
 
 use loaded::LoadedDocument;
@@ -48,6 +52,8 @@ macro_rules! documents {
 
 documents! {
     score: Score,
+    lifecycle: Lifecycle,
+    tiers: Tiers,
     plan: Plan,
     kpi: Kpi,
 }

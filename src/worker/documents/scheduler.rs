@@ -7,7 +7,7 @@
 //! nor longer than [`PATIENCE`] for one that somebody has: then they go on with what
 //! was found the time before. Documents wait for nobody but those that they read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -172,10 +172,9 @@ fn in_order(mut documents: Vec<DueDocument>) -> Vec<DueDocument> {
     });
     let mut ordered: Vec<DueDocument> = Vec::with_capacity(documents.len());
     while !documents.is_empty() {
-        let waiting: BTreeSet<&str> = documents.iter().map(|due| due.published.id.as_str()).collect();
         let is_free = |due: &DueDocument| {
-            let reads = due.loaded.ready.scores_read();
-            reads.into_iter().all(|read| read == due.published.id || !waiting.contains(read))
+            let mut others = documents.iter().filter(|other| other.published.id != due.published.id);
+            !others.any(|other| due.loaded.ready.waits_for(&other.loaded.ready))
         };
         let stage = documents[0].loaded.ready.document.kind.stage;
         let of_stage = |due: &&DueDocument| due.loaded.ready.document.kind.stage == stage;

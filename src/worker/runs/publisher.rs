@@ -12,6 +12,7 @@ use super::names::{name_conflicts, names_of_before};
 use crate::catalog::{self, Catalog, Elsewhere, ReadyDocument, ReadyPlaybook};
 use crate::clock::{Deadline, Instant};
 use crate::diagnostic::Diagnostic;
+use crate::facts::Schema;
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::renaming;
 use crate::playbook::source::{Fingerprint, SourceSet};
@@ -92,6 +93,8 @@ struct PlaybookFiles {
     ready: Vec<Arc<ReadyPlaybook>>,
     documents: Vec<Arc<ReadyDocument>>,
     diagnostics: Vec<Diagnostic>,
+    /// What authors can name, what documents find included.
+    schema: Schema,
 }
 
 /// Reads and checks all files, off the async threads.
@@ -108,9 +111,9 @@ async fn read(shared: &Shared, files: &Files) -> anyhow::Result<PlaybookFiles> {
             let message = format!("the playbooks in {folder} cannot be read{why}: is it the right folder?");
             return Err(anyhow::Error::new(NotPublished(message)));
         }
-        let Catalog { playbooks: ready, documents, problems: diagnostics } =
+        let Catalog { playbooks: ready, documents, problems: diagnostics, schema } =
             catalog::load_all(&sources, &Elsewhere::default(), &config, &schema);
-        Ok(PlaybookFiles { folder, sources, ready, documents, diagnostics })
+        Ok(PlaybookFiles { folder, sources, ready, documents, diagnostics, schema })
     })
     .await?
 }
@@ -126,12 +129,11 @@ async fn judge_and_commit(
     cause: Cause,
     now: Instant,
 ) -> anyhow::Result<Report> {
-    let PlaybookFiles { folder, sources, mut ready, mut documents, mut diagnostics } = read;
+    let PlaybookFiles { folder, sources, mut ready, mut documents, mut diagnostics, schema } = read;
     let known = shared.store.revisions().await?;
     let is_known = |ready: &ReadyPlaybook| known.contains(&(ready.playbook.id.clone(), ready.revision.clone()));
     let new: Vec<Arc<ReadyPlaybook>> = ready.iter().filter(|ready| !is_known(ready)).cloned().collect();
-    let Judgement { objections, pending } =
-        verdicts.judge(&new, &shared.config, shared.store.schema(), patience).await?;
+    let Judgement { objections, pending } = verdicts.judge(&new, &shared.config, &schema, patience).await?;
     let is_refused = |ready: &ReadyPlaybook| {
         !is_known(ready) && objections.iter().any(|problem| *problem.file == *ready.playbook.file)
     };
@@ -143,7 +145,7 @@ async fn judge_and_commit(
     };
     ready.retain(|ready| !is_refused(ready) && !is_pending(ready));
     diagnostics.extend(objections);
-    diagnostics.extend(judge_documents(shared, &mut documents, &known).await?);
+    diagnostics.extend(judge_documents(shared, &mut documents, &known, &schema).await?);
     diagnostics.extend(conflicts);
     if shared.config.alerts_to.is_some() {
         forgive_alerts_to(&mut diagnostics);
@@ -216,10 +218,11 @@ async fn judge_documents(
     shared: &Shared,
     documents: &mut Vec<Arc<ReadyDocument>>,
     known: &HashSet<(String, String)>,
+    schema: &Schema,
 ) -> anyhow::Result<Vec<Diagnostic>> {
     let is_new = |ready: &&Arc<ReadyDocument>| !known.contains(&(ready.document.id.clone(), ready.revision.clone()));
     let new: Vec<Arc<ReadyDocument>> = documents.iter().filter(is_new).cloned().collect();
-    let (config, schema) = (shared.config.clone(), shared.store.schema().clone());
+    let (config, schema) = (shared.config.clone(), schema.clone());
     let play = move || new.iter().flat_map(|ready| document_objections(ready, &config, &schema)).collect::<Vec<_>>();
     let objections = tokio::task::spawn_blocking(play).await?;
     documents.retain(|ready| !objections.iter().any(|problem| *problem.file == *ready.document.file));

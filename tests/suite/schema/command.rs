@@ -98,7 +98,22 @@ fn a_document_has_a_schema_too() {
         assert_eq!(validator.refuse(&score), None, "{arguments:?}");
         assert!(validator.refuse(&wrong).is_some_and(|why| why.contains("value")), "{arguments:?}");
     }
-    assert!(home.run(&["schema", "--of", "cake"]).stderr.contains("score"));
+    let lifecycle = json!({ "lifecycle": "customer", "stages": [{ "id": "on trial", "enter": true, "fall": "account.mrr > 5" }],
+        "tests": [{ "name": "n", "at": "2026-03-02T09:00:00Z", "statuses": [], "expect": { "stage": "on trial", "by": "stays" } }] });
+    let tiers =
+        json!({ "tiers": "value", "statuses": ["active"], "levels": [{ "id": "A", "when": true, "keep": false }] });
+    let validator = Validator::new(home.done(&["schema"]).json());
+    assert!(validator.refuse(&lifecycle).is_some_and(|why| why.contains("statuses")), "a case has no such key");
+    assert_eq!(validator.refuse(&tiers), None);
+    let mut lifecycle = lifecycle;
+    lifecycle["tests"][0].as_object_mut().unwrap().remove("statuses");
+    assert_eq!(validator.refuse(&lifecycle), None);
+    for id in ["none", " x", "x?"] {
+        lifecycle["stages"][0]["id"] = json!(id);
+        assert!(validator.refuse(&lifecycle).is_some(), "{id}");
+    }
+    let refused = home.run(&["schema", "--of", "cake"]).stderr;
+    assert!(["score", "lifecycle", "tiers"].iter().all(|word| refused.contains(word)), "{refused}");
 }
 
 #[test]

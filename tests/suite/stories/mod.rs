@@ -51,6 +51,7 @@ mod rolling_back;
 mod scoring;
 mod slots;
 mod slow;
+mod standing;
 mod stopping;
 mod surveying;
 mod switching;

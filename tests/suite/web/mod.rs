@@ -23,6 +23,7 @@ mod damaged_links;
 mod kpis;
 mod preferences;
 mod refusals;
+mod stages;
 
 const TASK: &str = "00000000-0000-0000-0000-000000000001";
 const CLOSED: &str = "00000000-0000-0000-0000-000000000002";

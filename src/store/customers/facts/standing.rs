@@ -30,16 +30,23 @@ pub(in crate::store) fn or_found(
     }
 }
 
-/// The same of a value of a column that was recorded as JSON.
+/// The same of a value of a column that was recorded as JSON. Without a record what a
+/// document has found is read where the `column` is null today.
 pub(super) fn recorded_or_found(
     recorded: String,
+    column: &str,
     standing: Standing,
     schema: &Schema,
     account: &str,
     as_of: &str,
 ) -> String {
     match schema.takes(standing) {
-        true => format!("coalesce(nullif({recorded}, 'null'), to_jsonb({}))", found(standing, account, as_of)),
+        true => format!(
+            "(select case when r.was is not null or {column} is null \
+              then coalesce(nullif(r.was, 'null'), to_jsonb({})) end \
+              from (select {recorded} as was) r)",
+            found(standing, account, as_of)
+        ),
         false => recorded,
     }
 }

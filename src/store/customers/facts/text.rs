@@ -97,7 +97,8 @@ impl<'r> Text<'r> {
                 match Standing::of_column(answer.subject, &column.name) {
                     Some(standing) => {
                         let (account, as_of) = (self.account_text(), self.instant(Bind::AsOf));
-                        recorded_or_found(recorded, standing, &self.relations.schema, &account, &as_of)
+                        let name = quoted(answer.subject, &column.name);
+                        recorded_or_found(recorded, &name, standing, &self.relations.schema, &account, &as_of)
                     }
                     None => recorded,
                 }

@@ -1,0 +1,30 @@
+//! Evaluates `lifecycle:` for all accounts.
+
+use std::sync::Arc;
+
+use super::loaded::LoadedDocument;
+use super::standing::{AccountFacts, AccountOutcome, write_moves};
+use crate::catalog::documents::ReadyBodyOfDocument;
+use crate::evaluation::lifecycle::evaluate;
+use crate::evaluation::standing::StandingOutcome;
+use crate::facts::Standing;
+use crate::store::documents::evaluations::{Evaluation, EvaluationTally};
+use crate::worker::shared::Shared;
+
+/// Writes the accounts that come to another stage at the slot of the evaluation.
+pub(super) async fn write(
+    shared: &Arc<Shared>,
+    document: &Arc<LoadedDocument>,
+    evaluation: &Evaluation,
+) -> anyhow::Result<EvaluationTally> {
+    write_moves(shared, document, evaluation, Standing::Stage, outcome).await
+}
+
+fn outcome(document: &LoadedDocument, account: AccountFacts) -> AccountOutcome {
+    account.judge(|facts, present| match &document.ready.body {
+        ReadyBodyOfDocument::Lifecycle(lifecycle) => {
+            evaluate(lifecycle, &document.ready.sandbox, facts, document.ready.zone, present)
+        }
+        _ => StandingOutcome::Stays,
+    })
+}
