@@ -9,6 +9,7 @@ use super::named_steps::NamedSteps;
 use crate::diagnostic::nearest;
 use crate::facts::{Schema, Subject};
 use crate::playbook::document::{Document, DocumentBody, Plan, Score, Survey};
+use crate::playbook::scale::Scale;
 
 /// What playbooks may name of one another.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +81,18 @@ impl Neighbours {
             None => format!("a file that begins with `plan: {id}` makes it"),
         };
         Some((format!("there is no success plan \"{id}\""), help))
+    }
+
+    /// The names by which answers can be asked for: scores, and surveys by their ids.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = &str> {
+        let own = self.surveys.iter().flat_map(|survey| [Some(survey.id.as_str()), survey.score_name()]).flatten();
+        // Steps ask for these as well.
+        Scale::NAMED.iter().map(|(name, _)| *name).chain(own)
+    }
+
+    /// Whether nobody can have such answers.
+    pub(crate) fn lacks_answers(&self, name: &str) -> bool {
+        self.documents.is_some() && !self.answers().any(|known| known == name)
     }
 
     /// What to say of a label that nobody sets: the message and the help.

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::ShippedPlaybook;
-use crate::playbook::document::PLAYBOOK_WORD;
+use crate::playbook::document::{PLAYBOOK_WORD, SURVEY_WORD};
 
 /// The line of a shipped playbook with the words that people look for it by.
 pub const KEYWORDS: &str = "# Keywords:";
@@ -48,13 +48,13 @@ pub fn fits(wish: &str, playbooks: Vec<ShippedPlaybook>) -> Vec<Fit> {
     let weights: Vec<BTreeMap<String, f64>> = playbooks.iter().map(weights).collect();
     let kinds: Vec<&str> = playbooks.iter().map(|playbook| playbook.first_key).collect();
     let of = |playbook: ShippedPlaybook, own: &BTreeMap<String, f64>| {
-        let is_playbook = playbook.first_key == PLAYBOOK_WORD;
+        let is_playbook = asks_or_acts(playbook.first_key);
         let mut reasons = Vec::new();
         for (root, word) in &words {
             let Some(weight) = own.get(root) else { continue };
             // A playbook among playbooks: that many figures are about churn does not say
             // less of a playbook that is.
-            let alike = kinds.iter().zip(&weights).filter(|(kind, _)| (**kind == PLAYBOOK_WORD) == is_playbook);
+            let alike = kinds.iter().zip(&weights).filter(|(kind, _)| asks_or_acts(kind) == is_playbook);
             let sharers = alike.filter(|(_, weights)| weights.contains_key(root)).count();
             reasons.push(Reason { word: word.clone(), weight: weight / sharers as f64 });
         }
@@ -67,6 +67,11 @@ pub fn fits(wish: &str, playbooks: Vec<ShippedPlaybook>) -> Vec<Fit> {
     let best = fits.iter().map(|fit| fit.weight).fold(0.0, f64::max);
     fits.retain(|fit| best - fit.weight < 1e-9);
     fits
+}
+
+/// Whether it is a playbook, as a survey is as well.
+fn asks_or_acts(first_key: &str) -> bool {
+    [PLAYBOOK_WORD, SURVEY_WORD].contains(&first_key)
 }
 
 /// What each word of a playbook says about it.

@@ -263,6 +263,8 @@ impl Checker<'_> {
                     }
                     continue;
                 }
+                ParamKind::Answers if !self.scope.neighbours.lacks_answers(name) => continue,
+                ParamKind::Answers => ("KW0108", "survey", self.scope.neighbours.answers().collect()),
                 ParamKind::OwnScore | ParamKind::Factor => {
                     self.check_own_score(param.kind, literal, name, arg.position);
                     continue;

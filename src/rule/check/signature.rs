@@ -66,6 +66,7 @@ fn describe(param: &Param) -> String {
         ParamKind::NumberColumn => "the name of a column of numbers in quotes".to_owned(),
         ParamKind::Label => "a label's name in quotes".to_owned(),
         ParamKind::OwnScore => "a score's name in quotes".to_owned(),
+        ParamKind::Answers => "the name of a survey or its score in quotes".to_owned(),
         ParamKind::Factor => "a factor's id in quotes".to_owned(),
         ParamKind::OwnPlan => "a plan's id in quotes".to_owned(),
         ParamKind::Goal => "a goal's id in quotes".to_owned(),

@@ -20,7 +20,7 @@ impl Function for Fact {
     }
 
     fn params(&self) -> &'static [Param] {
-        const { &[Param::required("name", ParamKind::Text)] }
+        const { &[Param::required("name", ParamKind::Answers)] }
     }
 
     fn gives(&self, _args: &[Arg]) -> Gives {

@@ -133,6 +133,8 @@ pub enum ParamKind {
     OwnPlan,
     /// The id of a goal of the plan that was named before.
     Goal,
+    /// The id of a survey, or the name of a score that answers are.
+    Answers,
 }
 
 /// What a call yields.
@@ -235,6 +237,7 @@ impl ParamKind {
                 | ParamKind::NumberColumn
                 | ParamKind::Label
                 | ParamKind::OwnScore
+                | ParamKind::Answers
                 | ParamKind::Factor
                 | ParamKind::OwnPlan
                 | ParamKind::Goal,
