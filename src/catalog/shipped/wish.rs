@@ -155,7 +155,7 @@ mod tests {
             ("Invite colleagues who never signed in", "first-login"),
             ("a business review every quarter", "quarterly-review"),
             ("help accounts that are stuck before activation", "no-activation"),
-            ("net revenue retention", "net-revenue-retention"),
+            ("NRR", "net-revenue-retention"),
         ] {
             assert_eq!(fitting_playbooks(wish), [id], "{wish}");
         }
