@@ -91,11 +91,11 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let options = global.repeated();
     // Where one sees what it does.
     let (next, next_rest) = match playbook.first_key {
-        _ if is_playbook => ("plan", format!("--playbook {id}")),
         "lifecycle" => ("stages", String::new()),
         "tiers" => ("tiers", String::new()),
         "kpi" => ("kpi", id.clone()),
         "plan" => ("goals", format!("--plan {id}")),
+        _ if is_playbook => ("plan", format!("--playbook {id}")),
         _ => ("scores", id.clone()),
     };
     for (word, rest) in

@@ -16,7 +16,7 @@ use crate::diagnostic::Diagnostic;
 use crate::facts::{Cell, Layout, Schema, Standing, Subject};
 use crate::playbook::document::{Document, DocumentBody};
 use crate::playbook::schedule::Schedule;
-use crate::rule::functions::{scores_of, standings_of};
+use crate::rule::functions::{plans_of, scores_of, standings_of};
 use crate::rule::{Modules, Neighbours, Sandbox};
 
 mod across;
@@ -92,8 +92,14 @@ impl ReadyDocument {
             ReadyBodyOfDocument::Score(_) => self.scores_read().contains(other.document.id.as_str()),
             ReadyBodyOfDocument::Lifecycle(_) => self.reads_standing(Standing::Stage),
             ReadyBodyOfDocument::Tiers(_) => self.reads_standing(Standing::Tier),
+            ReadyBodyOfDocument::Plan(_) => self.reads_plan(&other.document.id),
             _ => false,
         }
+    }
+
+    fn reads_plan(&self, plan: &str) -> bool {
+        let reads = |cell: &Cell| plans_of(cell).is_none_or(|plans| plans.contains(&plan));
+        self.layout.cells().iter().any(reads)
     }
 
     fn reads_standing(&self, standing: Standing) -> bool {

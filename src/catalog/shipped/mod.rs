@@ -90,17 +90,17 @@ impl ShippedPlaybook {
 /// A line of a document's cases, which name it where they say what it found before.
 fn with_id(line: &str, was: &str, id: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let mut text = String::new();
-    let mut rest = line;
-    while let Some(at) = rest.find(was) {
-        let (before, behind) = (&rest[..at], &rest[at + was.len()..]);
+    let (mut text, mut copied) = (String::new(), 0);
+    for (at, _) in line.match_indices(was) {
+        let (before, behind) = (&line[..at], &line[at + was.len()..]);
         let is_word = !before.ends_with(is_part) && !behind.starts_with(is_part);
-        let is_key = ["plans: {", "plan:"].iter().any(|key| before.trim_end().ends_with(key));
-        text.push_str(before);
-        text.push_str(if is_word && is_key { id } else { was });
-        rest = behind;
+        if is_word && ["plans: {", "plan:"].iter().any(|key| before.trim_end().ends_with(key)) {
+            text.push_str(&line[copied..at]);
+            text.push_str(id);
+            copied = at + was.len();
+        }
     }
-    text + rest
+    text + &line[copied..]
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{Goal, GoalState};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::case::{CASE_HEAD, Expects, FIXTURES, PAST, POPULATION};
 use crate::playbook::reader::{Fields, Form, Key, KeyNames, KeyRule, Shape, advice, short};
-use crate::playbook::yaml::{Entry, Node, NodeValue};
+use crate::playbook::yaml::{Entry, Node};
 
 /// What a case expects of a plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +58,7 @@ static EXPECTED_PLAN: Form = Form::new(
         Key::new("plan", Shape::Boolean, "Whether the account has the plan."),
         Key::new(
             "goals",
-            Shape::Map { keys: KeyNames::Pattern(""), of: &Shape::Form(&EXPECTED_GOAL), least: 1 },
+            Shape::Map { keys: KeyNames::Pattern(""), of: &Shape::Form(&EXPECTED_GOAL), least: 0 },
             "Goals by their ids.",
         ),
         Key::new("undecided", Shape::Boolean, "`true`: something cannot be evaluated, and the case is about this."),
@@ -141,9 +141,9 @@ fn goal_expectation(
 }
 
 fn number_or_none(key: &str, node: &Node, fields: &mut Fields<'_, '_>) -> Option<Expects<f64>> {
-    let value = match (number(node), node.as_text(), &node.value) {
-        (Some(number), ..) => Some(number),
-        (_, Some("none"), _) | (.., NodeValue::Null) => None,
+    let value = match (number(node), node.as_text()) {
+        (Some(number), _) => Some(number),
+        (None, Some("none")) => None,
         _ => {
             fields.wrong_type(key, node, "a number, or `none`");
             return None;

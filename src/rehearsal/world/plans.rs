@@ -33,9 +33,13 @@ impl World {
                 NodeValue::Float(number) => Some(number.value),
                 _ => None,
             };
-            let is_share = key == "progress";
-            if number.is_none_or(|number| is_share && !(0.0..=100.0).contains(&number)) {
-                fields.wrong_type(key, node, if is_share { "a number from 0 to 100" } else { "a number" });
+            match number {
+                None => fields.wrong_type(key, node, "a number"),
+                Some(share) if key == "progress" && !(0.0..=100.0).contains(&share) => {
+                    let message = format!("`progress` is {share}; it goes from 0 to 100");
+                    fields.error("KW0501", node.place, message);
+                }
+                Some(_) => {}
             }
             number
         });
