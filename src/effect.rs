@@ -247,6 +247,8 @@ pub struct NoticeDraft {
     pub subject: String,
     pub text: String,
     pub valid_until: Instant,
+    /// Whether the text is Markdown; else it is shown as it stands.
+    pub is_markdown: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

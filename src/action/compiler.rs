@@ -10,8 +10,17 @@ use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{Schema, Subject};
 use crate::playbook::Source;
 use crate::playbook::document::Survey;
+use crate::playbook::portfolio::Portfolio;
 use crate::rule::template::{Escape, Template, TemplateScope};
-use crate::rule::{self, Modules, NamedSteps, Neighbours, Rule, Sandbox, Scope, Wanted};
+use crate::rule::{self, Modules, NamedSteps, Neighbours, Rule, Sandbox, Scope, View, Wanted};
+
+/// Of whom the expressions of a playbook are asked.
+pub fn view_of(portfolio: Option<&Portfolio>) -> View {
+    match portfolio {
+        None => View::Subject,
+        Some(portfolio) => View::Portfolio { has_matching: portfolio.matching.is_some() },
+    }
+}
 
 /// Compiles the expressions and templates of one playbook's steps.
 pub struct Compiler<'a> {
@@ -19,6 +28,10 @@ pub struct Compiler<'a> {
     pub file: Arc<str>,
     /// What the playbook enrolls.
     pub subject: Subject,
+    /// Of a playbook for the portfolio: what it is about.
+    pub portfolio: Option<&'a Portfolio>,
+    /// What its `matching` proves of each account that matches.
+    pub known_of_matching: &'a HashSet<String>,
     pub schema: &'a Schema,
     pub modules: &'a Modules,
     pub sandbox: &'a Sandbox,
@@ -68,6 +81,16 @@ impl<'a> Compiler<'a> {
         self.problems.push(Diagnostic::warning(code, &self.file, at, message).help(help));
     }
 
+    /// Reports a colleague who looks after one account, where no account is meant.
+    pub fn no_colleague_of_all(&mut self, source: &Source) {
+        let word = source.text.trim();
+        if matches!(word, "csm" | "manager") && self.portfolio.is_some_and(|portfolio| !portfolio.per_csm) {
+            let message = format!("all accounts together have no one `{word}`");
+            let help = "add `per: csm`, or write `alerts_to` or an address";
+            self.problems.push(source.error("KW0115", 1, 1, message).help(help));
+        }
+    }
+
     /// Reports transactional mail where some accounts would not get it.
     pub fn no_transactional_mail(&mut self, at: Position) {
         if self.holdout {
@@ -79,8 +102,8 @@ impl<'a> Compiler<'a> {
     fn scope(&self) -> Scope<'a> {
         Scope {
             schema: self.schema,
+            view: view_of(self.portfolio),
             contact: self.subject == Subject::Contact,
-            has_subject: true,
             in_enrollment: true,
             in_wait: false,
             statuses: self.statuses,
@@ -100,7 +123,9 @@ impl<'a> Compiler<'a> {
         let names = Scope { known: self.known_in_templates, ..self.scope() };
         let language = self.config.language.as_deref().unwrap_or(DEFAULT_LANGUAGE);
         let (modules, sandbox) = (self.modules, self.sandbox);
-        let scope = TemplateScope { scope: &names, recipient, language, modules, sandbox };
+        let has_matching = self.portfolio.is_some_and(|portfolio| portfolio.matching.is_some());
+        let matching = has_matching.then_some(self.known_of_matching);
+        let scope = TemplateScope { scope: &names, recipient, language, modules, sandbox, matching };
         let (template, problems) = Template::compile(source, &scope, escape);
         self.problems.extend(problems);
         template

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::list_mail;
 use super::localized::{Localized, choose};
 use super::recipient::{Recipient, Recipients, TO};
 use super::variants::{MailTexts, VARIANTS};
@@ -137,11 +138,18 @@ impl StepKind for Kind {
         "Sends a mail to people at the customer."
     }
 
+    fn suits_portfolio(&self) -> bool {
+        true
+    }
+
     fn shape(&self) -> Shape {
         Shape::Form(&EMAIL)
     }
 
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
+        if compiler.portfolio.is_some() {
+            return list_mail::parse(step, body, compiler);
+        }
         let mut problems = Vec::new();
         let mut fields = Fields::new(&compiler.file, body, &EMAIL, &mut problems).at(step.place);
         let to = recipients(&mut fields, compiler.subject);

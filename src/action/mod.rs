@@ -11,6 +11,7 @@
 //! - `situation` is what an action may look at.
 //! - `recipient` says whom mails go to, `staff` who takes a task or a notice,
 //!   `owner` who looks after an account in a role.
+//! - `list_mail` is the mail of a playbook for the portfolio.
 //! - `variants` has the texts of a mail, and which of several an account gets.
 //! - `question_mail` is the mail of a survey.
 //! - `snooze` puts a task off.
@@ -35,6 +36,7 @@ mod compiler;
 pub mod email;
 mod enroll;
 pub mod label;
+mod list_mail;
 mod localized;
 mod mail_body;
 mod notice;
@@ -54,7 +56,7 @@ pub mod task;
 pub mod variants;
 mod webhook;
 
-pub use compiler::Compiler;
+pub use compiler::{Compiler, view_of};
 pub use situation::{People, Situation};
 
 /// Every kind of step, in the order in which messages list them.
@@ -98,6 +100,10 @@ pub trait StepKind: Sync {
     /// How a small one is written, where it needs keys.
     fn example(&self) -> Option<&'static str> {
         None
+    }
+    /// Whether a playbook about all accounts can have it.
+    fn suits_portfolio(&self) -> bool {
+        false
     }
     /// A step with this body, as one of the form's functions sees it, where steps may
     /// ask these surveys.
@@ -194,6 +200,8 @@ pub enum CloseWhen {
 #[derive(Clone, Debug, Default)]
 pub struct Reads {
     pub cells: BTreeSet<Cell>,
+    /// Of each account that a text lists.
+    pub member_cells: BTreeSet<Cell>,
     pub entry_columns: BTreeSet<String>,
     pub modules: BTreeSet<String>,
 }
@@ -207,6 +215,7 @@ impl Reads {
 
     pub fn template(&mut self, template: &Template) {
         self.cells.extend(template.cells().iter().cloned());
+        self.member_cells.extend(template.member_cells().iter().cloned());
         self.entry_columns.extend(template.entry_columns().iter().cloned());
         self.modules.extend(template.modules().iter().cloned());
     }

@@ -86,6 +86,7 @@ impl NoticeAddress {
                 text,
                 // Old news in a channel helps nobody.
                 valid_until: at.context.facts.as_of + chrono::Duration::days(3),
+                is_markdown: false,
             },
         }
     }
@@ -104,7 +105,7 @@ pub(super) fn to_csm(at: &Situation, subject: String, text: String) -> NoticeDra
 
 /// To the person, or while they are away to whoever covers for them; to the
 /// owners where nobody is found.
-fn addressed(at: &Situation, audience: Audience, subject: String, text: String) -> NoticeDraft {
+pub(super) fn addressed(at: &Situation, audience: Audience, subject: String, text: String) -> NoticeDraft {
     let csm = at.people.csm.as_ref();
     let person = match audience {
         Audience::Csm => csm,
@@ -128,12 +129,23 @@ fn addressed_to(at: &Situation, person: Option<&Csm>, audience: String, subject:
         text,
         // A word to a colleague is late rather than lost.
         valid_until: at.context.facts.as_of + chrono::Duration::days(30),
+        is_markdown: false,
     }
+}
+
+/// A notice to an address, whoever that is.
+pub(super) fn to_address(at: &Situation, address: &str, subject: String, text: String) -> NoticeDraft {
+    let draft = addressed_to(at, None, address.to_owned(), subject, text);
+    NoticeDraft { to: Some(address.to_owned()), ..draft }
 }
 
 pub(super) fn account_name(at: &Situation) -> String {
     match at.context.facts.column("name") {
         Some(Value::Text(name)) => name.to_string(),
+        // All accounts together, or those of a CSM.
+        _ if at.context.facts.account.is_empty() => {
+            at.people.csm.as_ref().map_or("all accounts".to_owned(), |csm| csm.name.clone())
+        }
         _ => at.context.facts.account.clone(),
     }
 }

@@ -58,6 +58,10 @@ impl StepKind for Kind {
         "Tells the CSM, the manager or the playbook's owners by mail, or a Slack channel."
     }
 
+    fn suits_portfolio(&self) -> bool {
+        true
+    }
+
     fn shape(&self) -> Shape {
         Shape::Form(&NOTIFY)
     }
@@ -70,6 +74,7 @@ impl StepKind for Kind {
         let fine = fields.finish();
         compiler.problems.extend(problems);
         let to = channel.and_then(|source| {
+            compiler.no_colleague_of_all(&source);
             let owner = || Owner::parse(&source.text).map(NoticeAddress::Owner);
             let to = NoticeAddress::parse(&source.text).or_else(owner);
             if let Some(NoticeAddress::Owner(owner)) = &to {

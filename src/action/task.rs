@@ -170,6 +170,10 @@ impl StepKind for Kind {
         "Gives the CSM something to do, which closes itself when the problem is gone."
     }
 
+    fn suits_portfolio(&self) -> bool {
+        true
+    }
+
     fn shape(&self) -> Shape {
         Shape::Form(&TASK)
     }
@@ -199,10 +203,14 @@ impl StepKind for Kind {
         let fine = fields.finish();
         compiler.problems.extend(problems);
 
+        let to_place = to.clone();
         let to = match &to {
             None => Some(Assignee::Csm),
             Some(source) => assignee(source, compiler),
         };
+        if compiler.portfolio.is_some() {
+            check_of_portfolio(step, to_place.as_ref(), &close_when, compiler);
+        }
         let due = match &due {
             None => Some(None),
             Some(source) => match Duration::parse(&source.text) {
@@ -238,6 +246,22 @@ impl StepKind for Kind {
             close_when: close_when?,
             keep,
         }))
+    }
+}
+
+/// What a task about all accounts cannot say.
+fn check_of_portfolio(step: &Step, to: Option<&Source>, close_when: &Option<Source>, compiler: &mut Compiler) {
+    match to {
+        Some(to) => compiler.no_colleague_of_all(to),
+        None if compiler.portfolio.is_some_and(|portfolio| !portfolio.per_csm) => {
+            let help = "say with `to` who gets it: `pool:NAME` or an address; or add `per: csm`";
+            compiler.error("KW0115", step.place, "all accounts together have no one `csm`", Some(help));
+        }
+        None => {}
+    }
+    if let Some(source) = close_when.as_ref().filter(|source| &*source.text != "off") {
+        let message = "a task about all accounts is closed by a person";
+        compiler.problems.push(source.error("KW0104", 1, 1, message).help("remove `close_when`"));
     }
 }
 

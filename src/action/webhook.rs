@@ -71,6 +71,10 @@ impl StepKind for Kind {
         "Posts a signed body to another system."
     }
 
+    fn suits_portfolio(&self) -> bool {
+        true
+    }
+
     fn shape(&self) -> Shape {
         Shape::Form(&WEBHOOK)
     }

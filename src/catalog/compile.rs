@@ -7,10 +7,11 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
+use super::portfolio::{MatchingRules, ReadyPortfolio, check_steps, keep_figures, matching_rules};
 use super::program::Program;
 use super::ready::{ReadyBody, ReadyPlaybook, ReadyReentry, ReadyTrigger};
 use super::step_names::named_steps;
-use crate::action::{Compiler, Reads};
+use crate::action::{Compiler, Reads, view_of};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::facts::inventory::grouped;
@@ -77,8 +78,8 @@ pub fn compile(
     let nothing = HashSet::new();
     let at_entry = Scope {
         schema,
+        view: view_of(playbook.portfolio.as_ref()),
         contact: subject == Subject::Contact,
-        has_subject: true,
         in_enrollment: false,
         in_wait: false,
         statuses: &playbook.statuses,
@@ -87,6 +88,18 @@ pub fn compile(
         neighbours,
         known: &nothing,
     };
+    let matching = playbook.portfolio.as_ref().and_then(|portfolio| portfolio.matching.as_ref());
+    let matching = match matching {
+        Some(matching) => {
+            let rules = matching_rules(matching, &at_entry, modules, sandbox, problems);
+            rules.map(Some)
+        }
+        None => Some(None),
+    };
+    let known_of_matching = matching.iter().flatten().map(MatchingRules::proves).next().unwrap_or_default();
+    if playbook.portfolio.is_some() {
+        check_steps(&playbook, problems);
+    }
     let when = rule::compile(&playbook.when, Wanted::Verdict, &at_entry, modules, sandbox, problems);
     let after_when = problems.len();
     let proven = when.as_ref().map(|when| when.proves().clone()).unwrap_or_default();
@@ -114,7 +127,8 @@ pub fn compile(
     let goal = verdict(&playbook.goal);
     let exit = verdict(&playbook.exit);
     let own_suppress = verdict(&playbook.suppress);
-    let all_suppress = verdict(&config.suppress);
+    // That of the configuration is about one account.
+    let all_suppress = verdict(&config.suppress.clone().filter(|_| playbook.portfolio.is_none()));
     problems.extend(constant);
     let reentry = match &playbook.reentry {
         Reentry::Never => Some(ReadyReentry::Never),
@@ -129,6 +143,8 @@ pub fn compile(
     let mut compiler = Compiler {
         file: playbook.file.clone(),
         subject,
+        portfolio: playbook.portfolio.as_ref(),
+        known_of_matching: &known_of_matching,
         schema,
         modules,
         sandbox,
@@ -162,7 +178,7 @@ pub fn compile(
     let mut suppress = Vec::new();
     suppress.extend(own_suppress?);
     suppress.extend(all_suppress?);
-    let (when, goal, exit, reentry, schedule) = (when?, goal?, exit?, reentry?, schedule?);
+    let (when, goal, exit, reentry, schedule, matching) = (when?, goal?, exit?, reentry?, schedule?, matching?);
 
     let mut wins = Reads::default();
     goal.iter().for_each(|rule| wins.rule(rule));
@@ -197,6 +213,16 @@ pub fn compile(
     entry.cells.extend(entry_columns.values().cloned());
     kept(&mut entry.cells, Subject::Account, &["name"]);
     entry.cells.extend(on.iter().map(|on| on.cell.clone()));
+    let matching = matching.map(|rules| rules.finish(std::mem::take(&mut later.member_cells)));
+    if let Some(matching) = &matching {
+        entry.modules.extend(matching.rule.modules().iter().cloned());
+        entry.modules.extend(matching.order.iter().flat_map(|order| order.modules()).cloned());
+    }
+    let portfolio = playbook.portfolio.as_ref().map(|portfolio| portfolio.per_csm);
+    let portfolio = portfolio.map(|per_csm| ReadyPortfolio { per_csm, matching });
+    if portfolio.is_some() {
+        [&mut entry, &mut later].into_iter().for_each(keep_figures);
+    }
     let reached = &entry.modules | &later.modules;
     let scripts: BTreeMap<String, String> = reached
         .iter()
@@ -216,6 +242,7 @@ pub fn compile(
         zone,
         schedule,
         on,
+        portfolio,
         when,
         goal,
         exit,

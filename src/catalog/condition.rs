@@ -44,9 +44,9 @@ impl Condition {
             Origin { file: name.into(), start: Position { line: 1, column: 1 }, layout: playbook::Layout::Inline };
         let source = Source { text: text.into(), origin };
         let scope = Scope {
+            view: Default::default(),
             schema,
             contact: false,
-            has_subject: true,
             in_enrollment: false,
             in_wait: false,
             statuses: &[],

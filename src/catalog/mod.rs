@@ -2,6 +2,7 @@
 //!
 //! - `ready` is what the engine runs: rules, a program of steps, layouts of cells.
 //! - `compile` makes it from one parsed playbook.
+//! - `portfolio` is what a playbook about all accounts is about.
 //! - `program` turns the tree of steps into positions with explicit successors.
 //! - `step_names` says what functions and labels the steps are named for.
 //! - `shipped` are the playbooks in the program, to begin a new one with.
@@ -28,6 +29,7 @@ mod compile;
 mod condition;
 pub mod documents;
 pub mod json_schema;
+mod portfolio;
 mod program;
 mod ready;
 pub mod shipped;
@@ -36,6 +38,7 @@ mod step_names;
 pub use compile::{compile, revision};
 pub use condition::Condition;
 pub use documents::ReadyDocument;
+pub use portfolio::{ReadyMatching, ReadyPortfolio};
 pub use ready::{ReadyBody, ReadyPlaybook, ReadyReentry, ReadyStep, ReadyTrigger, ReadyWait, ReadyWaitOn};
 use step_names::set_labels;
 

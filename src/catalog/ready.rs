@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use super::portfolio::ReadyPortfolio;
 use crate::action::{Action, CloseWhen, Reads};
 use crate::clock::Instant;
 use crate::effect::Written;
@@ -29,6 +30,8 @@ pub struct ReadyPlaybook {
     pub schedule: Schedule,
     /// The event that makes a subject a candidate.
     pub on: Option<ReadyTrigger>,
+    /// Of a playbook about all accounts: what it is about.
+    pub portfolio: Option<ReadyPortfolio>,
     pub when: Rule,
     pub goal: Option<Rule>,
     pub exit: Option<Rule>,
@@ -203,6 +206,8 @@ impl ReadyPlaybook {
     /// The names of the customer store that who is a candidate depends on.
     pub fn store_names(&self) -> BTreeSet<(NameKind, String)> {
         let mut names = self.when.store_names();
+        let matching = self.portfolio.iter().filter_map(|portfolio| portfolio.matching.as_ref());
+        names.extend(matching.flat_map(|matching| matching.rule.store_names()));
         names.extend(self.on.as_ref().map(|on| (NameKind::Event, on.event.clone())));
         names
     }

@@ -129,6 +129,10 @@ async fn explain_named(
     };
     let kind = Subject::from(decides.loaded.ready.playbook.subject);
     let readings = subject.readings();
+    if let Some(portfolio) = &decides.loaded.ready.portfolio {
+        let meant = readings.iter().map(|person| portfolio_subject(person, portfolio.per_csm)).next();
+        return Ok(explain_subject(shared, &decides, &meant.unwrap_or_default(), at, now).await?);
+    }
     let fits = |person: &&Person| person.contact.is_some() == (kind == Subject::Contact);
     let mut explained = Vec::new();
     for person in readings.iter().filter(fits) {
@@ -146,6 +150,19 @@ async fn explain_named(
         Subject::Account => format!("{playbook} is about accounts: name an account alone"),
         Subject::Contact => format!("{playbook} is about contacts: name one as ACCOUNT/CONTACT"),
     })
+}
+
+/// What a name means in a playbook for the portfolio: the whole, or a CSM by the id
+/// alone or as `portfolio/ID`.
+fn portfolio_subject(named: &Person, per_csm: bool) -> SubjectId {
+    let is_whole = named.account == SubjectId::PORTFOLIO;
+    let contact = match (&named.contact, per_csm) {
+        (Some(csm), _) if is_whole => csm.clone(),
+        (None, true) if !is_whole => named.account.clone(),
+        _ => String::new(),
+    };
+    let account = if is_whole || per_csm { String::new() } else { named.account.clone() };
+    SubjectId { account, contact }
 }
 
 /// A playbook that was never published, as its file stands.

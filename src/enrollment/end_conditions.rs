@@ -82,6 +82,9 @@ pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<EndRe
         let reason = format!("the contact left on {}", local_time::date(playbook.zone, begins(left, playbook.zone)));
         return Ok(Some(EndReason { state: State::Exited, name: "left", reason }));
     }
+    if playbook.portfolio.is_some() {
+        return Ok(None);
+    }
     let text = |column| match context.facts.column(column) {
         Some(Value::Text(text)) => Some(text.to_string()),
         _ => None,

@@ -5,10 +5,12 @@
 //! - `score`: the value of a score, its band and its factors;
 //! - `lifecycle`: the stage of an account, `tiers` its tier, `standing` what both say;
 //! - `plan`: how far the goals of a success plan are;
-//! - `kpi`: a figure about all accounts together, or why there is none.
+//! - `kpi`: a figure about all accounts together, or why there is none;
+//! - `matching`: the accounts that a playbook for the portfolio lists.
 
 pub mod kpi;
 pub mod lifecycle;
+pub mod matching;
 pub mod plan;
 pub mod score;
 pub mod standing;

@@ -51,7 +51,7 @@ pub use people::{Colleague, Contact, Csm};
 pub use plans::{GoalProgress, GoalRecord, PlanRecord};
 pub use progress::Progress;
 pub use property_filter::{PropertyFilter, PropertyValue};
-pub use row::{Facts, Layout};
+pub use row::{Facts, Layout, Matching};
 pub use schema::{Column, Schema};
 pub use standing::Standing;
 pub use subject::{Subject, SubjectId};

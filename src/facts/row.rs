@@ -76,6 +76,17 @@ pub struct Facts {
     pub layout: Arc<Layout>,
     /// One value per cell of the layout.
     pub values: Vec<Value>,
+    /// The accounts that a playbook for the portfolio lists.
+    pub matching: Option<Arc<Matching>>,
+}
+
+/// The accounts that a condition holds for, as a text lists them.
+#[derive(Clone, Debug, Default)]
+pub struct Matching {
+    /// In their order, up to a limit.
+    pub members: Vec<Arc<Facts>>,
+    /// How many there are without the limit.
+    pub count: usize,
 }
 
 impl Facts {

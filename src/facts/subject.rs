@@ -24,7 +24,8 @@ impl Subject {
 impl From<SubjectKind> for Subject {
     fn from(kind: SubjectKind) -> Subject {
         match kind {
-            SubjectKind::Account => Subject::Account,
+            // Its facts are those of all accounts together: none of one.
+            SubjectKind::Account | SubjectKind::Portfolio => Subject::Account,
             SubjectKind::Contact => Subject::Contact,
         }
     }
@@ -38,10 +39,18 @@ pub struct SubjectId {
     pub contact: String,
 }
 
+impl SubjectId {
+    /// What stands for all accounts together, which are no account.
+    pub const PORTFOLIO: &str = "portfolio";
+}
+
 impl fmt::Display for SubjectId {
-    /// `account`, or `account/contact`.
+    /// `account`, or `account/contact`; `portfolio`, or `portfolio/csm`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.account)?;
+        match self.account.is_empty() {
+            true => f.write_str(SubjectId::PORTFOLIO)?,
+            false => f.write_str(&self.account)?,
+        }
         if self.contact.is_empty() { Ok(()) } else { write!(f, "/{}", self.contact) }
     }
 }

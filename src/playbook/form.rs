@@ -2,13 +2,17 @@
 
 use super::reader::form::{ADDRESS, ID, OFF, words};
 use super::reader::{Form, Key, KeyRule, NameOf, Shape};
-use super::{Mode, SubjectKind, case, guardrails, trigger};
+use super::{Mode, SubjectKind, case, guardrails, portfolio, trigger};
 
 pub(super) const MODES: [(&str, Mode); 3] = [("live", Mode::Live), ("shadow", Mode::Shadow), ("paused", Mode::Paused)];
 pub(super) const SUBJECTS: [(&str, SubjectKind); 2] =
     [("account", SubjectKind::Account), ("contact", SubjectKind::Contact)];
 /// Whether those who match at the very first run are left out.
 pub(super) const EXISTING: [(&str, bool); 2] = [("include", false), ("skip", true)];
+/// Whom a playbook is for.
+pub(super) const PLAYBOOK_SUBJECTS: [(&str, SubjectKind); 3] =
+    [("account", SubjectKind::Account), ("contact", SubjectKind::Contact), ("portfolio", SubjectKind::Portfolio)];
+const PLAYBOOK_SUBJECT_WORDS: &[&str] = &words(&PLAYBOOK_SUBJECTS);
 const MODE_WORDS: &[&str] = &words(&MODES);
 const SUBJECT_WORDS: &[&str] = &words(&SUBJECTS);
 const EXISTING_WORDS: &[&str] = &words(&EXISTING);
@@ -86,7 +90,11 @@ pub static PLAYBOOK: Form = Form::new(
         Key::new("about", Shape::Text, "One sentence for colleagues: what it is for."),
         ALERTS_TO,
         MODE,
-        SUBJECT,
+        Key::new(
+            "for",
+            Shape::Words(PLAYBOOK_SUBJECT_WORDS),
+            "`account` (default); `contact`: each person goes their own way; `portfolio`: all accounts together, or those of each CSM.",
+        ),
         STATUSES,
         STAGES,
         Key::new(
@@ -104,7 +112,11 @@ pub static PLAYBOOK: Form = Form::new(
             Shape::Zone,
             "The zone of the schedule, of waits and of dates, such as `Europe/Berlin`. Default: the configuration's, else UTC.",
         ),
-        Key::required("when", Shape::Expression, "One expression; the accounts for which it is true are enrolled."),
+        Key::new(
+            "when",
+            Shape::Expression,
+            "One expression; the accounts for which it is true are enrolled. Not needed with `matching`.",
+        ),
         Key::new(
             "holds_for",
             Shape::Elapsed,
@@ -137,10 +149,11 @@ pub static PLAYBOOK: Form = Form::new(
         GUARDRAILS,
         Key::required("steps", Shape::Steps { least: 1 }, "What happens to whoever enters, in order."),
         TESTS,
-    ]],
+    ], &portfolio::KEYS],
 )
 .rules(&[
     KeyRule::AnyOf(&[&["schedule"], &["on"]]),
+    KeyRule::AnyOf(&[&["when"], &["matching"]]),
     KeyRule::Excludes("on", "holds_for"),
     KeyRule::Excludes("on", "existing"),
 ]);

@@ -3,7 +3,7 @@
 //!
 //! `folder` finds the files, `source` reads them and `folder_claim` knows who
 //! publishes them, `yaml` turns text into nodes that know their place, `parse`
-//! reads the keys of a playbook, which `form` lists (`trigger` those of `on`), `schedule` answers when it is
+//! reads the keys of a playbook, which `form` lists (`trigger` those of `on`, `portfolio` those of a playbook about all accounts), `schedule` answers when it is
 //! due, `case` holds the test cases inside it, `changes` says in words how two texts
 //! differ, `document` reads the files of other kinds. Expressions and templates stay text here ([`Source`]); `rule` and `action`
 //! give them meaning. Nothing in this folder knows SQL, Rhai or the time; the first
@@ -29,6 +29,7 @@ pub mod language;
 pub mod local_time;
 pub mod opt_outs;
 pub mod parse;
+pub mod portfolio;
 pub mod quiet_hours;
 pub mod reader;
 pub mod renaming;
@@ -66,6 +67,8 @@ pub struct Playbook {
     pub alerts_to: Option<String>,
     pub mode: Mode,
     pub subject: SubjectKind,
+    /// Of a playbook for the portfolio: what it is about.
+    pub portfolio: Option<portfolio::Portfolio>,
     /// Account statuses it is for.
     pub statuses: Vec<String>,
     /// Lifecycle stages it suits; `None` is every stage.
@@ -132,6 +135,8 @@ pub enum Mode {
 pub enum SubjectKind {
     Account,
     Contact,
+    /// All accounts together, or those of each CSM.
+    Portfolio,
 }
 
 /// When a subject may be enrolled again.

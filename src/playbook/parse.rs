@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::form::{EXISTING, MODES, PLAYBOOK, REENTRY, SUBJECTS};
+use super::form::{EXISTING, MODES, PLAYBOOK, PLAYBOOK_SUBJECTS, REENTRY};
+use super::portfolio::Portfolio;
 use super::reader::{Fields, inline, is_off, share};
 use super::source::SourceFile;
 use super::steps::StepReader;
 use super::timezone::timezone;
 use super::yaml::Node;
 use super::{
-    Duration, Mode, Places, Playbook, Reentry, Source, StepForm, SubjectKind, case, guardrails, renaming, trigger,
+    Duration, Mode, Places, Playbook, Reentry, Source, StepForm, SubjectKind, case, guardrails, portfolio, renaming,
+    trigger,
 };
 use crate::diagnostic::{Diagnostic, Position};
 
@@ -107,10 +109,24 @@ fn playbook(file: &SourceFile, root: &Node, forms: &[StepForm], problems: &mut V
         false => fields.required_text("schedule"),
     };
     let timezone = timezone(&mut fields, "timezone");
-    let when = fields.required_expression("when");
+    let portfolio = portfolio::read(&mut fields, subject);
+    let when = match &portfolio {
+        Some(Portfolio { matching: Some(_), .. }) if !fields.has("when") => {
+            fields.expression("when");
+            Some(inline(path, place, portfolio::WHOEVER_MATCHES))
+        }
+        _ => fields.required_expression("when"),
+    };
     let holds_for = fields.elapsed("holds_for").map(Duration::Seconds);
     let skip_existing = fields.one_of("existing", &EXISTING).unwrap_or(false);
-    let reentry = reentry(path, &mut fields);
+    let is_said = fields.has("reentry");
+    let reentry = match reentry(path, &mut fields) {
+        // Each slot is another one: what is said is about all of them as they are then.
+        Reentry::Never if portfolio.is_some() && !is_said => {
+            Reentry::Again { once_per: None, gap: Some(Duration::Seconds(0)) }
+        }
+        reentry => reentry,
+    };
     if let (Some(on), Reentry::OnRematch { .. }) = (&on, &reentry) {
         let help = "each event lets a subject in again with `reentry: { gap: 7d }`, say";
         fields.error_with_help("KW0104", on.place, "`on` and `reentry: on_rematch` cannot stand together", help);
@@ -148,6 +164,7 @@ fn playbook(file: &SourceFile, root: &Node, forms: &[StepForm], problems: &mut V
         alerts_to,
         mode,
         subject,
+        portfolio,
         places: Places { statuses: statuses.iter().flatten().map(|status| status.origin.at(1, 1)).collect(), ..places },
         statuses: match statuses {
             Some(statuses) => statuses.into_iter().map(|status| status.text.to_string()).collect(),
@@ -203,7 +220,7 @@ pub(super) fn mode(fields: &mut Fields<'_, '_>) -> Mode {
 }
 
 fn subject(fields: &mut Fields<'_, '_>) -> SubjectKind {
-    fields.one_of("for", &SUBJECTS).unwrap_or(SubjectKind::Account)
+    fields.one_of("for", &PLAYBOOK_SUBJECTS).unwrap_or(SubjectKind::Account)
 }
 
 fn reentry(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> Reentry {

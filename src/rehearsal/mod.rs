@@ -275,7 +275,10 @@ fn course<'a>(
         return Err(vec![Failure { place, message }]);
     }
     let slots = Slots::All(&playbook.schedule);
-    let population = Population::Others(others);
+    let population = match playbook.portfolio.is_some() && case.fixtures.account.is_empty() {
+        true => Population::All(others),
+        false => Population::Others(others),
+    };
     let mut course = Course::new(playbook, case, config, schema, (world, population), slots, budget);
     // What expires does so just after the instant until which it was valid.
     course.play(case.at.to_utc() + TimeDelta::seconds(until + beyond) + TimeDelta::milliseconds(1));

@@ -11,6 +11,8 @@ use crate::rule::population::{PopulationCells, PopulationFigures, PopulationQues
 pub(super) enum Population<'a> {
     /// The accounts of a case beside its own.
     Others(Vec<OtherAccount>),
+    /// The accounts of a case that has none of its own.
+    All(Vec<OtherAccount>),
     /// What all accounts gave together, the same at every instant.
     Held(&'a PopulationFigures),
 }
@@ -32,31 +34,37 @@ impl Population<'_> {
         let Some(cells) = PopulationCells::of(&facts.layout) else { return Ok(facts) };
         match self {
             Population::Held(figures) => Ok(cells.fill(facts, figures)),
-            Population::Others(others) => {
-                let figures = figures(&cells, world, others, facts.as_of, schema)?;
+            Population::Others(_) | Population::All(_) => {
+                let figures = figures(&cells, &self.accounts(world), facts.as_of, schema)?;
                 Ok(cells.fill(facts, &figures))
             }
+        }
+    }
+
+    /// The accounts of a case, each with how many of it there are.
+    pub fn accounts<'b>(&'b self, world: &'b World) -> Vec<(&'b str, &'b History, u64)> {
+        let own = (world.subject.account.as_str(), &world.history, 1);
+        let beside = |other: &'b OtherAccount| (other.subject.account.as_str(), &other.history, other.times);
+        match self {
+            Population::Others(others) => std::iter::once(own).chain(others.iter().map(beside)).collect(),
+            Population::All(others) => others.iter().map(beside).collect(),
+            Population::Held(_) => Vec::new(),
         }
     }
 }
 
 fn figures(
     cells: &PopulationCells,
-    world: &World,
-    others: &[OtherAccount],
+    accounts: &[(&str, &History, u64)],
     as_of: Instant,
     schema: &Schema,
 ) -> Result<PopulationFigures, FoldError> {
     let as_of = PopulationQuestion::instant(as_of);
-    let accounts = || {
-        let others = others.iter().map(|other| (&other.subject.account, &other.history, other.times));
-        std::iter::once((&world.subject.account, &world.history, 1)).chain(others)
-    };
     let mut figures = PopulationFigures::default();
     for call in cells.calls() {
         let Some(question) = question_of(call) else { continue };
         let (mut now, mut earlier) = (Sample::default(), Sample::default());
-        for (account, history, times) in accounts() {
+        for (account, history, times) in accounts.iter().copied() {
             for subject in subjects(question.subject, account, history, as_of) {
                 let facts = fold_facts(history, &subject, question.layout(), schema, as_of, None, None)?;
                 let value = question.member(facts).unwrap_or_default();

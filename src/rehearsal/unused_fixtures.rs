@@ -67,6 +67,8 @@ fn names(given: &Fixtures) -> impl Iterator<Item = (&'static str, &str, Position
 /// Every name that the playbook's functions are called with.
 fn names_read(playbook: &ReadyPlaybook) -> BTreeSet<String> {
     let cells = playbook.entry_layout.cells().iter().chain(playbook.step_layout.cells());
+    let matching = playbook.portfolio.iter().filter_map(|portfolio| portfolio.matching.as_ref());
+    let cells = cells.chain(matching.flat_map(|matching| matching.layout.cells()));
     let mut names = BTreeSet::new();
     let of_others = |cell: &Cell| match &cell.path {
         CellPath::Population(call) => call.reads().to_vec(),

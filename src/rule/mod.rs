@@ -47,4 +47,4 @@ pub use engine::value::{from_dynamic as value_of, texts};
 pub use named_steps::{NamedStep, NamedSteps};
 pub use prefilter::Prefilter;
 pub use prefilter::predicate::Predicate;
-pub use scope::{Neighbours, Scope};
+pub use scope::{MATCHING_COUNT, Neighbours, Scope, View};

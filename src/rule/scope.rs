@@ -106,14 +106,31 @@ impl Neighbours {
     }
 }
 
+/// Of whom an expression is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// Of one account or contact.
+    #[default]
+    Subject,
+    /// Of all accounts together, as a figure is: of none by itself.
+    Population,
+    /// Of a portfolio, whose texts can list the accounts that match.
+    Portfolio {
+        /// Whether the playbook says which of them match.
+        has_matching: bool,
+    },
+}
+
+/// How many accounts match, as expressions about a portfolio name it.
+pub const MATCHING_COUNT: &str = "matching_count";
+
 /// The names an expression may use where it stands.
 #[derive(Clone, Debug)]
 pub struct Scope<'a> {
     pub schema: &'a Schema,
+    pub view: View,
     /// Whether it stands in a contact playbook.
     pub contact: bool,
-    /// Whether there is somebody whom it is about; else it is about all together.
-    pub has_subject: bool,
     /// Everywhere but in `when` and `once_per`: `entry`, `done(…)`, `since_entry`.
     pub in_enrollment: bool,
     /// In a wait's `until`: `since_step`.

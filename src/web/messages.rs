@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::WebState;
 use super::guard::PREVIEW_POLICY;
-use super::page::{Frame, Notice, Trouble, Web, account_href, below, capitalize, href, moment};
+use super::page::{Frame, Notice, Trouble, Web, account_href, account_name, below, capitalize, href, moment};
 use crate::message::channel::{Channel, ChannelProperties, Witness};
 use crate::message::state;
 use crate::store::messages::manual_outcomes::{ManualOutcome, SettleAnswer};
@@ -204,7 +204,7 @@ async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notic
         reason: row.reason,
         kind,
         to: row.to_address,
-        account_name: row.account_name.unwrap_or_else(|| row.account_id.clone()),
+        account_name: account_name(row.account_name, &row.account_id),
         account_href: account_href(&row.account_id),
         account: Some(row.account_id).filter(|id| !id.is_empty()),
         playbook_href: below("/playbooks", &row.playbook),

@@ -265,8 +265,20 @@ pub(super) fn below(path: &str, segment: &str) -> String {
     text
 }
 
-/// The page of an account.
+/// What an account is called; what belongs to none is about all of them.
+pub(super) fn account_name(name: Option<String>, id: &str) -> String {
+    match (name, id) {
+        (Some(name), _) => name,
+        (None, "") => "All accounts".to_owned(),
+        (None, id) => id.to_owned(),
+    }
+}
+
+/// The page of an account; of none, that of all.
 pub(super) fn account_href(id: &str) -> String {
+    if id.is_empty() {
+        return "/accounts".to_owned();
+    }
     below("/accounts", id)
 }
 

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::page::{account_href, moment};
+use super::page::{account_href, account_name, moment};
 use crate::diagnostic::Diagnostic;
 use crate::facts::SubjectId;
 use crate::impact::{Group, Impact};
@@ -234,7 +234,7 @@ pub fn run_view(run: RunRow, zone: Tz) -> RunView {
 
 pub fn enrollment_view(row: EnrollmentRow, zone: Tz) -> EnrollmentView {
     EnrollmentView {
-        account_name: row.account_name.unwrap_or_else(|| row.account_id.clone()),
+        account_name: account_name(row.account_name, &row.account_id),
         account_href: account_href(&row.account_id),
         account: row.account_id,
         contact: row.contact_name,

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::WebState;
 use super::fact::{self, Fact};
-use super::page::{Frame, Notice, Trouble, Web, account_href, below, date, href, moment};
+use super::page::{Frame, Notice, Trouble, Web, account_href, account_name, below, date, href, moment};
 use crate::action::snooze::Snooze;
 use crate::catalog;
 use crate::clock::Instant;
@@ -97,7 +97,7 @@ fn view(web: &WebState, row: TaskRow, abouts: &HashMap<(String, String), String>
     TaskView {
         id: row.id,
         title: row.title,
-        account_name: row.account_name.unwrap_or_else(|| row.account_id.clone()),
+        account_name: account_name(row.account_name, &row.account_id),
         account_href: account_href(&row.account_id),
         account: row.account_id,
         contact: row.contact_name,

@@ -90,6 +90,9 @@ pub(super) async fn explain_playbook(
         Err(why) => return Ok(WhyView { trouble: Some(why), ..view }),
     };
     let named = |contact: &Contact| if contact.name.is_empty() { contact.id.clone() } else { contact.name.clone() };
+    if decided.loaded.ready.portfolio.is_some() {
+        return Ok(WhyView { trouble: Some("it is about all accounts together".to_owned()), ..view });
+    }
     let explained: Vec<(String, String)> = match Subject::from(decided.loaded.ready.playbook.subject) {
         Subject::Account => vec![(String::new(), name.to_owned())],
         Subject::Contact => {

@@ -14,6 +14,7 @@ pub mod health;
 pub mod lanes;
 pub mod messages;
 pub(crate) mod owner_notice;
+pub(crate) mod portfolio;
 pub mod revision_cache;
 pub(crate) mod round;
 pub mod runs;

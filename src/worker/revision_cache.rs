@@ -27,6 +27,9 @@ pub struct Loaded {
     /// Fetches what the goal reads, of those among the named on which it may
     /// hold; `None` without a goal.
     pub late_goal: Option<FactQuery>,
+    /// Fetches what the accounts are asked that a playbook for the portfolio lists;
+    /// its walk passes by those that cannot match.
+    pub matching: Option<FactQuery>,
     /// Whether its owners were told that its conditions are slow.
     pub is_known_as_slow: AtomicBool,
 }
@@ -43,7 +46,14 @@ impl Loaded {
             }
         };
         let steps = FactQuery::new(ready.step_layout.clone(), relations)?;
-        Ok(Loaded { entry, steps, late_goal, ready, is_known_as_slow: AtomicBool::new(false) })
+        let matching = match ready.portfolio.as_ref().and_then(|portfolio| portfolio.matching.as_ref()) {
+            None => None,
+            Some(matching) => {
+                let kept = matching.rule.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
+                Some(FactQuery::keeping(matching.layout.clone(), relations, kept)?)
+            }
+        };
+        Ok(Loaded { entry, steps, late_goal, matching, ready, is_known_as_slow: AtomicBool::new(false) })
     }
 }
 

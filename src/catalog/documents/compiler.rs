@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::facts::{Cell, Schema, Subject};
 use crate::playbook::document::Document;
 use crate::playbook::{Source, SubjectKind};
-use crate::rule::{self, Modules, NamedSteps, Neighbours, Rule, Sandbox, Scope, Wanted};
+use crate::rule::{self, Modules, NamedSteps, Neighbours, Rule, Sandbox, Scope, View, Wanted};
 
 /// Whom a document is evaluated for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,10 +105,10 @@ impl<'a, 'p> DocumentCompiler<'a, 'p> {
     pub fn rule(&mut self, source: &Source, wanted: Wanted) -> Option<Rule> {
         let (nothing, no_steps) = (HashSet::new(), NamedSteps::default());
         let scope = Scope {
+            view: if self.has_subject { View::Subject } else { View::Population },
             schema: self.schema,
             // What is about all together may speak of accounts and of contacts.
             contact: self.audience.subject == SubjectKind::Contact || !self.has_subject,
-            has_subject: self.has_subject,
             statuses: &self.audience.statuses,
             in_enrollment: false,
             in_wait: false,

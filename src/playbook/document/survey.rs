@@ -209,6 +209,7 @@ pub(super) fn draft_of(
     };
     let asks_by_itself = every.is_some() || schedule.is_some();
     let playbook = Playbook {
+        portfolio: None,
         id: id.clone(),
         was,
         file: path.clone(),

@@ -74,6 +74,8 @@ pub struct ReplayedPlaybook {
 /// Why a playbook cannot be replayed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoReplay {
+    #[error("it is about all accounts together, and a backtest plays one after the other")]
+    Portfolio,
     #[error("its schedule has no slot in the period")]
     NoSlot,
     #[error(
@@ -114,6 +116,9 @@ impl ReplayedPlaybook {
         period: &Period,
         config: &Config,
     ) -> Result<ReplayedPlaybook, NoReplay> {
+        if ready.portfolio.is_some() {
+            return Err(NoReplay::Portfolio);
+        }
         // The instant itself counts.
         let before = begin - TimeDelta::microseconds(1);
         let slots = match &ready.on {

@@ -6,10 +6,12 @@ use super::{Course, Planned};
 use crate::action::staff::{Held, Staff};
 use crate::action::{self, Situation};
 use crate::clock::Instant;
+use crate::delivery::render;
 use crate::effect::{Effect, EffectBody, LabelDraft, MessageDraft, NoticeDraft, TaskDraft, WebhookDraft, kind};
 use crate::enrollment::{MessageEnd, OpenTasks, own_acts};
 use crate::facts::history::{LabelRecord, TaskRecord};
 use crate::facts::{Csm, PlanRecord};
+use crate::message::channel::Channel;
 use crate::playbook::{Step, StepForm};
 use crate::rehearsal::happened::{Consequence, Occurrence, What};
 use crate::rehearsal::wording;
@@ -77,7 +79,8 @@ impl Course<'_> {
                     }
                 }
                 EffectBody::Message(MessageDraft::Notice(draft)) => {
-                    let text = format!("notice `{step}` to {}: {}", draft.audience, wording::beginning(&draft.text));
+                    let noun = if draft.is_markdown { "list mail" } else { Channel::Notice.name() };
+                    let text = format!("{noun} `{step}` to {}: {}", draft.audience, wording::beginning(&draft.text));
                     self.happen(now, text);
                     self.occur(now, What::Effect(notice(&step, &draft)));
                 }
@@ -270,14 +273,17 @@ fn notice(step: &str, draft: &NoticeDraft) -> Consequence {
     let audience = &draft.audience;
     Consequence {
         step: step.to_owned(),
-        effect: kind::NOTICE,
+        effect: if draft.is_markdown { kind::MAIL } else { kind::NOTICE },
         key: kind::NOTICE,
         verb: "was sent to",
         addressee: draft.to.as_ref().map_or_else(|| audience.clone(), |to| format!("{audience} ({to})")),
         names: vec![audience.clone()],
         addresses: draft.to.iter().cloned().collect(),
         subject: Some(draft.subject.clone()),
-        text: format!("{}\n{}", draft.subject, draft.text),
+        text: match draft.is_markdown {
+            true => format!("{}\n{}", draft.subject, render(&draft.text).text),
+            false => format!("{}\n{}", draft.subject, draft.text),
+        },
         rendered: None,
         variant: None,
     }

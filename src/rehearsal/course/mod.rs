@@ -39,6 +39,7 @@ mod rechecks;
 mod slots;
 mod tasks;
 mod turns;
+mod whole;
 
 use consequences::OpenTask;
 use event_slots::EventSlots;
@@ -169,7 +170,10 @@ impl<'a> Course<'a> {
 
     /// What the playbook enrolls, in words.
     pub fn noun(&self) -> &'static str {
-        Subject::from(self.playbook.playbook.subject).name()
+        match self.playbook.portfolio {
+            Some(_) => "portfolio",
+            None => Subject::from(self.playbook.playbook.subject).name(),
+        }
     }
 
     /// Whether the subject ever entered.
@@ -193,6 +197,7 @@ impl<'a> Course<'a> {
     }
 
     fn instants(&mut self, until: Instant) -> Result<(), FoldError> {
+        self.forget_people();
         self.renew_rechecks(self.start, until);
         let mut slot = self.slots.first(self.start);
         let mut changes = self.case.then.iter().peekable();
@@ -317,6 +322,7 @@ impl<'a> Course<'a> {
         // Its mistakes were reported before the play began.
         let mut reader = Reader::new(self.playbook, self.case);
         self.world.change(&change.fixtures, self.schema, now, &mut reader);
+        self.forget_people();
         for answer in &change.answers {
             self.answer(answer, now);
         }
@@ -356,6 +362,9 @@ impl<'a> Course<'a> {
     }
 
     fn facts(&self, layout: &Arc<Layout>, played: Option<&PlayedEnrollment>, now: Instant) -> Result<Facts, FoldError> {
+        if let Some(portfolio) = &self.playbook.portfolio {
+            return self.facts_of_portfolio(portfolio, layout, now);
+        }
         let entered = played.map(|played| played.enrollment.started_at);
         let step_at = played.map(|played| played.enrollment.step_at);
         let facts = fold_facts(&self.world.history, &self.world.subject, layout, self.schema, now, entered, step_at)?;

@@ -90,6 +90,7 @@ mod tests {
             as_of,
             layout: Arc::new(layout),
             values: now.to_vec(),
+            matching: None,
         };
         let mut then = facts.clone();
         let row = json!({ "id": "a1", "tier": "A", "traits": { "plan": "pro" } });

@@ -17,6 +17,7 @@ use crate::rule::engine::value::from_dynamic;
 use crate::rule::holder::Person;
 use crate::rule::place::place;
 use crate::rule::population::Measure;
+use crate::rule::scope::{MATCHING_COUNT, View};
 
 /// How many parts an expression may have, those of module functions counted at
 /// every call: nobody writes that many, and a few nested calls can mean them.
@@ -125,11 +126,34 @@ impl Checker<'_> {
             };
         }
         let typed = |kind: Kind, nullable: bool| Typed { kind, nullable, text: name.to_owned(), position };
+        let portfolio = match self.scope.view {
+            View::Subject | View::Population => None,
+            View::Portfolio { has_matching } => Some(has_matching),
+        };
         match name {
-            "account" | "contact" if !self.scope.has_subject && !self.in_population => {
+            "account" | "contact" if self.scope.view == View::Population => {
                 let message = format!("`{name}` is one of many, and this is about all of them together");
                 let help = "write it in the parentheses of a function over all accounts, such as `sum_of(account.mrr)`";
                 self.problem("KW0212", position, message, Some(help.to_owned()));
+                self.unknown(name.to_owned(), position)
+            }
+            "account" | "contact" if portfolio.is_some() => {
+                let help = match self.in_text {
+                    Some(_) => {
+                        "ask about all, as in `share_of(account.mrr > 500)`, or list those that match: `{% for account in matching %}`"
+                    }
+                    None => {
+                        "ask about all, as in `share_of(account.mrr > 500)`; which accounts are listed says `matching`"
+                    }
+                };
+                let message = format!("no single `{name}` is in view here: the playbook is `for: portfolio`");
+                self.problem("KW0212", position, message, Some(help.to_owned()));
+                self.unknown(name.to_owned(), position)
+            }
+            MATCHING_COUNT if portfolio == Some(true) => typed(Kind::Int, false),
+            MATCHING_COUNT => {
+                let help = "a playbook `for: portfolio` has it, with `matching:`";
+                self.problem("KW0212", position, "`matching_count` is not available here", Some(help.to_owned()));
                 self.unknown(name.to_owned(), position)
             }
             "account" => typed(Kind::Subject(Subject::Account), false),

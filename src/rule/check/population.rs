@@ -19,7 +19,7 @@ use crate::rule::compiled::Rule;
 use crate::rule::functions;
 use crate::rule::population::{Measure, Members, Parts, PopulationQuestion, call};
 use crate::rule::prefilter;
-use crate::rule::scope::Scope;
+use crate::rule::scope::{Scope, View};
 
 /// An expression about each member, compiled.
 struct Inner {
@@ -45,7 +45,7 @@ impl Checker<'_> {
             self.problem("KW0212", position, message, Some(help.to_owned()));
             return unknown(self);
         }
-        if measure == Measure::Percentile && !self.scope.has_subject {
+        if measure == Measure::Percentile && self.scope.view != View::Subject {
             let message = format!("`{name}` compares one account with the others, and here is no such account");
             let help = "the value that nine of ten do not exceed is `quantile_of(account.mrr, 90)`";
             self.problem("KW0212", position, message, Some(help.to_owned()));
@@ -151,7 +151,8 @@ impl Checker<'_> {
     /// Checks and compiles what is asked of each member.
     fn inner(&mut self, measure: Measure, expr: &Expr, is_condition: bool) -> Option<Inner> {
         let nothing = HashSet::new();
-        let scope = Scope { in_enrollment: false, in_wait: false, known: &nothing, ..self.scope.clone() };
+        let scope =
+            Scope { view: View::Subject, in_enrollment: false, in_wait: false, known: &nothing, ..self.scope.clone() };
         let mut checker = Checker {
             source: self.source,
             scope: &scope,

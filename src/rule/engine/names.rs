@@ -9,6 +9,7 @@ use crate::clock::Instant;
 use crate::facts::{Cell, CellPath, Subject};
 use crate::rule::functions::ago;
 use crate::rule::holder::Person;
+use crate::rule::scope::MATCHING_COUNT;
 
 /// `account` or `contact` as a value in Rhai.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +60,8 @@ pub(crate) fn of_texts() -> Scope<'static> {
 /// Gives the names the values of one evaluation.
 pub(crate) fn set(scope: &mut Scope<'static>, context: &Context, reader: Option<&Reader>) {
     scope.set_value("now", context.facts.as_of);
+    let count = context.facts.matching.as_ref().map_or(0, |matching| matching.count);
+    scope.set_value(MATCHING_COUNT, i64::try_from(count).unwrap_or(i64::MAX));
     if let Some(reader) = reader {
         for person in [Person::Recipient, Person::Csm] {
             scope.set_value(person.name(), PersonRef { person, is_there: reader.has(person) });
@@ -74,6 +77,7 @@ fn push_rules(scope: &mut Scope<'static>) {
     scope.push("since_entry", Dynamic::from(Since::Entry));
     scope.push("since_step", Dynamic::from(Since::Step));
     scope.push("none", Dynamic::UNIT);
+    scope.push(MATCHING_COUNT, 0_i64);
     scope.push("now", Instant::UNIX_EPOCH);
 }
 

@@ -69,7 +69,7 @@ pub fn fold_facts(
         })
         .collect::<Result<_, FoldError>>()?;
     let SubjectId { account, contact } = subject.clone();
-    Ok(Facts { account, contact, as_of, layout: Arc::clone(layout), values })
+    Ok(Facts { account, contact, as_of, layout: Arc::clone(layout), values, matching: None })
 }
 
 /// An account, or one contact of it.

@@ -221,6 +221,7 @@ impl PopulationQuestion {
             as_of: then,
             layout: layout.clone(),
             values: places.iter().map(value).collect(),
+            matching: None,
         }))
     }
 

@@ -319,6 +319,7 @@ mod tests {
             as_of: Instant::UNIX_EPOCH,
             layout: Arc::new(layout),
             values: vec![Value::Null, Value::Int(5)],
+            matching: None,
         };
         let tier = |comparison| compare("tier", Type::Text, comparison, Operand::Text("A".to_owned()));
         assert!(tier(Comparison::Differs).matches(&facts));

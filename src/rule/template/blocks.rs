@@ -1,5 +1,7 @@
 //! What `{% if … %}` opens and `{% endif %}` closes.
 
+use std::collections::HashSet;
+
 use super::compiler::{OpenIf, TextCompiler};
 use super::node::{Arm, Node};
 use super::split::{self, Fragment, Spot, UNREADABLE};
@@ -31,6 +33,8 @@ impl TextCompiler<'_> {
                     arms: Vec::new(),
                     condition: None,
                     has_else: false,
+                    is_loop: false,
+                    on_lines: false,
                     before: std::mem::take(&mut self.nodes),
                     outside: outside.clone(),
                     otherwise: outside,
@@ -38,9 +42,25 @@ impl TextCompiler<'_> {
                 self.condition(&mut open, condition);
                 self.open.push(open);
             }
+            Ok(Tag::For) => {
+                let on_lines = self.ends_line(inside);
+                self.begin_loop(at, on_lines);
+            }
+            Ok(Tag::EndFor) => match self.open.pop() {
+                Some(open) if open.is_loop => {
+                    let nodes = std::mem::replace(&mut self.nodes, open.before);
+                    self.known = open.outside;
+                    self.nodes.push(Node::For { nodes, on_lines: open.on_lines });
+                }
+                open => {
+                    self.open.extend(open);
+                    self.error(UNREADABLE, at, "`{% endfor %}` without a `{% for %}` before it", None);
+                }
+            },
             Ok(tag) => match self.open.pop() {
-                Some(open) => self.further(open, tag, at),
-                None => {
+                Some(open) if !open.is_loop => self.further(open, tag, at),
+                open => {
+                    self.open.extend(open);
                     let name = match tag {
                         Tag::EndIf => "endif",
                         Tag::Else => "else",
@@ -51,6 +71,42 @@ impl TextCompiler<'_> {
                 }
             },
         }
+    }
+
+    /// Whether a tag is the last of its line.
+    fn ends_line(&self, inside: Fragment) -> bool {
+        let text: &str = &self.source.text;
+        let start = (inside.text.as_ptr() as usize).checked_sub(text.as_ptr() as usize);
+        let behind = start.and_then(|start| text.get(start + inside.text.len()..));
+        let behind = behind.and_then(|behind| behind.split_once("%}")).map_or("", |(_, rest)| rest);
+        behind.starts_with(['\n', '\r'])
+    }
+
+    fn begin_loop(&mut self, at: Spot, on_lines: bool) {
+        let known = match self.scope.matching {
+            Some(known) if !self.is_in_loop() => known.clone(),
+            Some(_) => {
+                self.error(UNREADABLE, at, "a `{% for %}` cannot stand inside another one", None);
+                HashSet::new()
+            }
+            None => {
+                let help = "a playbook `for: portfolio` that says `matching:` can list them";
+                self.error(UNREADABLE, at, "there are no accounts to list here", Some(help));
+                HashSet::new()
+            }
+        };
+        let outside = std::mem::replace(&mut self.known, known);
+        self.open.push(OpenIf {
+            at,
+            arms: Vec::new(),
+            condition: None,
+            has_else: false,
+            is_loop: true,
+            on_lines,
+            before: std::mem::take(&mut self.nodes),
+            outside: outside.clone(),
+            otherwise: outside,
+        });
     }
 
     /// A tag that goes on with an `if`, or ends it.

@@ -34,6 +34,7 @@ impl Template {
             nodes: Vec::new(),
             expressions: 0,
             cells: Vec::new(),
+            member_cells: Vec::new(),
             entry_columns: BTreeSet::new(),
             modules: BTreeSet::new(),
             people: BTreeSet::new(),
@@ -49,7 +50,11 @@ impl Template {
             }
         }
         for open in std::mem::take(&mut compiler.open) {
-            compiler.error(UNREADABLE, open.at, "this `{% if %}` is never closed", Some("end it with `{% endif %}`"));
+            let (message, help) = match open.is_loop {
+                false => ("this `{% if %}` is never closed", "end it with `{% endif %}`"),
+                true => ("this `{% for %}` is never closed", "end it with `{% endfor %}`"),
+            };
+            compiler.error(UNREADABLE, open.at, message, Some(help));
         }
         compiler.problems.extend(placeholder::foreign(source));
         let problems = compiler.problems;
@@ -61,6 +66,7 @@ impl Template {
             escape,
             language: scope.language.into(),
             cells: compiler.cells,
+            member_cells: compiler.member_cells,
             entry_columns: compiler.entry_columns,
             modules: compiler.modules,
             people: compiler.people,

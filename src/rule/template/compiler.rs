@@ -15,7 +15,7 @@ use crate::rule::compiled::Rule;
 use crate::rule::engine::modules::Modules;
 use crate::rule::engine::sandbox::Sandbox;
 use crate::rule::holder::Person;
-use crate::rule::scope::{Scope, TextNames};
+use crate::rule::scope::{Scope, TextNames, View};
 
 /// The most expressions of one template.
 const MOST_EXPRESSIONS: usize = 1_000;
@@ -32,6 +32,8 @@ pub struct TemplateScope<'a> {
     pub language: &'a str,
     pub modules: &'a Modules,
     pub sandbox: &'a Sandbox,
+    /// What is known of each account that matches; `None` where none are listed.
+    pub matching: Option<&'a HashSet<String>>,
 }
 
 /// The compilation of one template under way.
@@ -50,12 +52,14 @@ pub(super) struct TextCompiler<'a> {
     pub nodes: Vec<Node>,
     pub expressions: usize,
     pub cells: Vec<Cell>,
+    /// Those of each account that matches.
+    pub member_cells: Vec<Cell>,
     pub entry_columns: BTreeSet<String>,
     pub modules: BTreeSet<String>,
     pub people: BTreeSet<Person>,
 }
 
-/// An `if` whose end is not read yet.
+/// An `if`, or a `for`, whose end is not read yet.
 pub(super) struct OpenIf {
     pub at: Spot,
     /// The arms that are read, and the condition of the one that is being read;
@@ -63,6 +67,10 @@ pub(super) struct OpenIf {
     pub arms: Vec<Arm>,
     pub condition: Option<(Rule, Position)>,
     pub has_else: bool,
+    /// Whether it is no `if`, but goes through the accounts that match.
+    pub is_loop: bool,
+    /// Of a loop: whether its parts stand on lines of their own.
+    pub on_lines: bool,
     /// What stands before the `if`.
     pub before: Vec<Node>,
     /// What is present outside of it, and where all its conditions are false.
@@ -75,6 +83,11 @@ impl TextCompiler<'_> {
         let mut problem = self.source.error(code, at.line, at.column, message);
         problem.help = help.map(str::to_owned);
         self.problems.push(problem);
+    }
+
+    /// Whether what stands here is about one account of those that match.
+    pub(super) fn is_in_loop(&self) -> bool {
+        self.open.iter().any(|open| open.is_loop)
     }
 
     pub(super) fn place(&self, at: Spot) -> Position {
@@ -90,7 +103,9 @@ impl TextCompiler<'_> {
             }
             return None;
         }
-        let scope = Scope { known: &self.known, ..self.scope.scope.clone() };
+        let in_loop = self.is_in_loop();
+        let view = if in_loop { View::Subject } else { self.scope.scope.view };
+        let scope = Scope { known: &self.known, view, ..self.scope.scope.clone() };
         let compilation = Compilation {
             scope: &scope,
             modules: self.scope.modules,
@@ -98,9 +113,10 @@ impl TextCompiler<'_> {
             in_text: Some(TextNames { recipient: self.scope.recipient, filters: FILTERS }),
         };
         let checked = compilation.expression(&part.source(self.source), wanted, &mut self.problems)?;
+        let cells = if in_loop { &mut self.member_cells } else { &mut self.cells };
         for cell in checked.rule.cells() {
-            if !self.cells.contains(cell) {
-                self.cells.push(cell.clone());
+            if !cells.contains(cell) {
+                cells.push(cell.clone());
             }
         }
         self.entry_columns.extend(checked.rule.entry_columns().iter().cloned());

@@ -22,6 +22,8 @@ pub(super) struct Compiled {
     /// The BCP 47 tag of the language it is written in.
     pub language: Box<str>,
     pub cells: Vec<Cell>,
+    /// What it reads of each account that matches.
+    pub member_cells: Vec<Cell>,
     pub entry_columns: BTreeSet<String>,
     pub modules: BTreeSet<String>,
     /// Whom it names.
@@ -36,6 +38,11 @@ pub(super) enum Node {
     If {
         arms: Vec<Arm>,
         otherwise: Vec<Node>,
+    },
+    /// For each account that matches; those that stand on lines of their own end theirs.
+    For {
+        nodes: Vec<Node>,
+        on_lines: bool,
     },
 }
 
@@ -70,6 +77,11 @@ impl Template {
         &self.0.cells
     }
 
+    /// What it reads about each account that matches, each cell once.
+    pub fn member_cells(&self) -> &[Cell] {
+        &self.0.member_cells
+    }
+
     /// The columns it reads as they were at enrollment (`entry.COLUMN`).
     pub fn entry_columns(&self) -> &BTreeSet<String> {
         &self.0.entry_columns
@@ -97,5 +109,6 @@ fn may_be_empty(nodes: &[Node]) -> bool {
         Node::Words(words) => words.trim().is_empty(),
         Node::Print(print) => print.may_be_empty,
         Node::If { arms, otherwise } => arms.iter().all(|arm| may_be_empty(&arm.nodes)) && may_be_empty(otherwise),
+        Node::For { nodes, .. } => may_be_empty(nodes),
     })
 }

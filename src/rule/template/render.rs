@@ -118,6 +118,24 @@ impl Rendering<'_> {
                     }
                     self.nodes(taken, out)?;
                 }
+                Node::For { nodes, on_lines } => self.each(nodes, *on_lines, out)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a part for each account that matches.
+    fn each(&self, nodes: &[Node], on_lines: bool, out: &mut String) -> Result<(), RenderError> {
+        let whole = self.context.context;
+        for member in whole.facts.matching.iter().flat_map(|matching| &matching.members) {
+            let context = Context { facts: Arc::clone(member), ..whole.clone() };
+            let context = RenderContext { context: &context, ..*self.context };
+            let one =
+                Rendering { context: &context, people: self.people, reader: OnceCell::new(), escape: self.escape };
+            one.nodes(nodes, out)?;
+            // A tag at the end of a line takes the line break with it.
+            if on_lines && !out.ends_with('\n') {
+                out.push('\n');
             }
         }
         Ok(())

@@ -9,6 +9,9 @@ pub(super) enum Tag<'a> {
     Elif(Fragment<'a>),
     Else,
     EndIf,
+    /// `for account in matching`.
+    For,
+    EndFor,
 }
 
 /// Why something is no tag: the message and the help.
@@ -38,10 +41,10 @@ pub(super) fn read(inside: Fragment) -> Result<Tag, NoTag> {
         "endif" => Ok(Tag::EndIf),
         "elseif" | "elsif" => says(&format!("`{word}` is not known here"), "write `elif`"),
         "end" | "fi" => says(&format!("`{word}` is not known here"), "write `{% endif %}`"),
-        "for" if rest.text.split_whitespace().any(|word| word == "matching") => says(
-            "`{% for … in matching %}` is not available yet",
-            "it will list the accounts of a run in a mail to colleagues",
-        ),
+        "for" if rest.text.split_whitespace().eq(["account", "in", "matching"]) => Ok(Tag::For),
+        "for" => says("`{% for %}` lists the accounts that match", "write `{% for account in matching %}`"),
+        "endfor" if !rest.text.is_empty() => says("nothing follows `endfor`", "write `{% endfor %}`"),
+        "endfor" => Ok(Tag::EndFor),
         other => Err((format!("`{{% {other} %}}` is not available in templates"), Some(suggest(other).to_owned()))),
     }
 }
@@ -97,10 +100,9 @@ mod tests {
                 " assign x = 5 ",
                 "`{% assign %}` is not available in templates; a text has no variables: write the expression where it is printed",
             ),
-            (
-                " for account in matching ",
-                "`{% for … in matching %}` is not available yet; it will list the accounts of a run in a mail to colleagues",
-            ),
+            (" for  account in matching ", "For"),
+            (" for x in matching ", "`{% for %}` lists the accounts that match; write `{% for account in matching %}`"),
+            (" endfor ", "EndFor"),
             (
                 " 5 ",
                 "`{% 5 %}` is not available in templates; there are `{% if … %}`, `{% elif … %}`, `{% else %}` and `{% endif %}`",

@@ -57,6 +57,7 @@ fn message<'a>(planned: &PlannedEffect<'a, MessageDraft>, priority: i32, now: In
             message.to = notice.to.as_deref();
             message.subject = Some(&notice.subject);
             message.text = Some(&notice.text);
+            message.is_markdown = notice.is_markdown;
             message.valid_until = notice.valid_until;
             if notice.to.is_none() {
                 message.state = State::Skipped;
@@ -107,6 +108,8 @@ struct NewMessage<'a> {
     subject: Option<&'a str>,
     text: Option<&'a str>,
     written: Option<&'a Written>,
+    /// Whether the text is the Markdown of a list mail.
+    is_markdown: bool,
     state: State,
     reason: Option<&'a str>,
     priority: i32,
@@ -116,6 +119,12 @@ struct NewMessage<'a> {
 }
 
 impl<'a> NewMessage<'a> {
+    /// What is kept of words that are Markdown and final.
+    fn words(&self) -> Option<serde_json::Value> {
+        let list = || serde_json::json!({ "subject": self.subject, "body": self.text });
+        self.written.map(|written| serde_json::json!(written)).or_else(|| self.is_markdown.then(list))
+    }
+
     fn at(now: Instant) -> NewMessage<'a> {
         NewMessage {
             account: "",
@@ -134,6 +143,7 @@ impl<'a> NewMessage<'a> {
             subject: None,
             text: None,
             written: None,
+            is_markdown: false,
             state: State::Planned,
             reason: None,
             priority: 50,
@@ -167,7 +177,7 @@ async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>], naming: 
         .column("survey", each().map(|one| one.survey))
         .column("subject", each().map(|one| one.subject))
         .column("body_text", each().map(|one| one.text))
-        .column("words", each().map(|one| one.written.map(|written| serde_json::json!(written))))
+        .column("words", each().map(NewMessage::words))
         .column("state", each().map(|one| one.state.name()))
         .column("reason", each().map(|one| one.reason))
         .column("priority", each().map(|one| one.priority))

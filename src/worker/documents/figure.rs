@@ -40,6 +40,7 @@ pub(super) async fn outcome(
         as_of: at,
         values: vec![Value::Null; layout.cells().len()],
         layout,
+        matching: None,
     };
     let facts = match PopulationCells::of(&facts.layout) {
         Some(cells) => cells.fill(facts, &figures),

@@ -8,9 +8,10 @@ use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment, admit_named, next_quarter};
 use crate::facts::{Facts, Subject, SubjectId};
 use crate::postgres::describe_error;
-use crate::store::customers::facts::{self, SubjectWindow};
+use crate::store::customers::facts::SubjectWindow;
 use crate::store::enrollments::enroll_requests::Referral;
 use crate::store::{FailureKind, failure_kind};
+use crate::worker::portfolio;
 use crate::worker::round::Round;
 use crate::worker::runs::candidates;
 use crate::worker::shared::Shared;
@@ -122,7 +123,7 @@ pub async fn decide(
     let fits = move |subject: &SubjectId| subject.contact.is_empty() == (kind == Subject::Account);
     let windows: Vec<SubjectWindow> =
         subjects.iter().filter(|subject| fits(subject)).cloned().map(SubjectWindow::from).collect();
-    let facts: Vec<Option<Facts>> = facts::fetch(store.customers_pool(), &loaded.entry, at, &windows).await?;
+    let facts: Vec<Option<Facts>> = portfolio::fetch(shared, &loaded, &loaded.entry, at, &windows).await?;
     let history = candidates::recall(shared, &loaded, subjects, None, None).await?;
     let (with, subjects) = (shared.clone(), subjects.to_vec());
     let decided = tokio::task::spawn_blocking(move || {

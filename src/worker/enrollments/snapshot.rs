@@ -1,6 +1,7 @@
 //! What is seen of enrollments at an instant: their facts, how far they are, the
 //! people around them, and the revision in force.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::action::People;
@@ -9,13 +10,17 @@ use crate::enrollment::{Enrollment, OpenTasks};
 use crate::facts::{Facts, OwnAct, OwnActs, Progress};
 use crate::rule::Context;
 use crate::rule::functions::{acts_read, count_own_acts};
-use crate::store::customers::facts::{self, SubjectWindow};
+use crate::store::customers::facts::SubjectWindow;
 use crate::store::runs::playbooks::Published;
+use crate::worker::portfolio;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
 
 /// Why nothing can be seen of an enrollment's subject.
 pub(crate) fn gone(enrollment: &Enrollment) -> &'static str {
+    if enrollment.account.is_empty() {
+        return "the CSM is gone";
+    }
     if enrollment.contact.is_empty() { "the account is gone" } else { "the contact is gone" }
 }
 
@@ -94,9 +99,19 @@ async fn take_snapshots_with(
             since_step: Some(enrollment.step_at),
         })
         .collect();
-    let facts: Vec<Option<Facts>> = facts::fetch(store.customers_pool(), &loaded.steps, at, &windows).await?;
-    let accounts: Vec<String> = enrollments.iter().map(|enrollment| enrollment.account.clone()).collect();
-    let people = store.people(&accounts).await?;
+    let facts: Vec<Option<Facts>> = portfolio::fetch(shared, loaded, &loaded.steps, at, &windows).await?;
+    // Around a portfolio there is the CSM whose accounts are meant.
+    let of_csm = loaded.ready.portfolio.is_some();
+    let people: HashMap<String, People> = match of_csm {
+        true => {
+            let csms: Vec<&str> = enrollments.iter().map(|enrollment| enrollment.contact.as_str()).collect();
+            portfolio::people(shared, &csms).await?.into_iter().collect()
+        }
+        false => {
+            let accounts: Vec<String> = enrollments.iter().map(|enrollment| enrollment.account.clone()).collect();
+            store.people(&accounts).await?
+        }
+    };
     let open_tasks = match acts_read(&loaded.ready.step_layout).contains(&OwnAct::Task) {
         true => store.open_tasks_beside(enrollments).await?,
         false => vec![OpenTasks::default(); enrollments.len()],
@@ -107,7 +122,7 @@ async fn take_snapshots_with(
         .zip(acts.into_iter().zip(open_tasks))
         .map(|((facts, progress), (acts, open_tasks))| {
             facts.map(|facts| Snapshot {
-                people: people.get(&facts.account).cloned().unwrap_or_default(),
+                people: people.get(if of_csm { &facts.contact } else { &facts.account }).cloned().unwrap_or_default(),
                 open_tasks,
                 context: Context {
                     facts: count_own_acts(&Arc::new(facts), &acts),

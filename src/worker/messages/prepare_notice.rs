@@ -47,7 +47,8 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
         });
     }
     also_in_slack(shared, message, &text, now).await?;
-    let written = NoticeMail { message_id: &message.message_id, to: &to, subject: &subject, text: &text, date: now };
+    let (message_id, is_markdown) = (&message.message_id, message.words.is_some());
+    let written = NoticeMail { message_id, to: &to, subject: &subject, text: &text, is_markdown, date: now };
     Ok(match written.compose(shared) {
         Ok((composed, html)) => {
             let rendered = Rendered { html, ..rendered };
@@ -65,6 +66,8 @@ pub(crate) struct NoticeMail<'a> {
     pub subject: &'a str,
     /// Final.
     pub text: &'a str,
+    /// Whether the text is Markdown; else it is shown as it stands.
+    pub is_markdown: bool,
     pub date: Instant,
 }
 
@@ -72,7 +75,10 @@ impl NoticeMail<'_> {
     /// Writes it; gives its page, too. An error says why it cannot be written.
     pub fn compose(self, shared: &Shared) -> Result<(Composed, String), String> {
         let from = sender(&shared.config.mail.from, From::Default, None)?;
-        let body = render(&plain(self.text));
+        let body = match self.is_markdown {
+            true => render(self.text),
+            false => render(&plain(self.text)),
+        };
         let language = TextLanguage::of(self.text, None);
         let footer = Footer { postal_address: None, unsubscribe_url: None };
         let page = layout::page(&body.html, &footer, &language);

@@ -11,11 +11,13 @@ use crate::clock::Instant;
 use crate::enrollment::hold::{self, BeforeRun, EARLIER_RUNS, HoldLimit, ReentryBefore, RevisionBefore};
 use crate::facts::inventory::MissingName;
 use crate::facts::{NameKind, Subject};
+use crate::playbook::HoldAbove;
 use crate::playbook::document::SURVEY_WORD;
 use crate::playbook::guardrails::Limits;
 use crate::playbook::local_time;
 use crate::playbook::source::SourceFile;
 use crate::store::runs::daily_quota::QuotaDay;
+use crate::worker::portfolio;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
 
@@ -39,7 +41,11 @@ pub async fn limit(
 ) -> anyhow::Result<RunLimit> {
     let store = &shared.store;
     let playbook = &loaded.ready.playbook;
-    let limits = playbook.guardrails.over(&shared.config.guardrails);
+    let mut limits = playbook.guardrails.over(&shared.config.guardrails);
+    if loaded.ready.portfolio.is_some() && playbook.guardrails.hold_above.is_none() {
+        // What it does reaches colleagues, one by one: a crowd of them is no accident.
+        limits.hold_above = HoldAbove::Off;
+    }
     let room_today = match day(shared, loaded, slot) {
         Some(day) => Some(store.quota_left(&playbook.id, &day, slot).await?),
         None => None,
@@ -91,13 +97,17 @@ async fn before_run(
         Some(_) => store.earlier_sizes(&playbook.id, slot, EARLIER_RUNS).await?,
         None => Vec::new(),
     };
+    let subjects = match &loaded.ready.portfolio {
+        Some(_) => portfolio::subjects(shared, loaded).await?.len() as i64,
+        None => store.subjects_with_status(Subject::from(playbook.subject), &playbook.statuses, slot).await?,
+    };
     Ok(BeforeRun {
         twin,
         stale,
         unseen,
         is_approved,
         revision,
-        subjects: store.subjects_with_status(Subject::from(playbook.subject), &playbook.statuses, slot).await?,
+        subjects,
         subjects_before: earlier.and_then(|earlier| earlier.subjects),
         sizes,
         entered,

@@ -15,6 +15,7 @@ use crate::clock::Instant;
 use crate::enrollment::History;
 use crate::facts::{Facts, Subject, SubjectId};
 use crate::store::customers::facts::{self, SubjectWindow};
+use crate::worker::portfolio;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
 
@@ -54,6 +55,10 @@ impl<'a> Candidates<'a> {
         share: Option<Share>,
     ) -> anyhow::Result<Candidates<'a>> {
         let (store, playbook) = (&shared.store, &loaded.ready.playbook);
+        if loaded.ready.portfolio.is_some() {
+            let subjects = portfolio::subjects(shared, loaded).await?.into_iter().collect();
+            return Ok(Candidates::named(shared, loaded, slot, subjects));
+        }
         let open = match loaded.ready.follows_edges() {
             true => store.matching_subjects(&playbook.id, Subject::from(playbook.subject)).await?.into_iter().collect(),
             false => HashSet::new(),
@@ -142,8 +147,8 @@ impl<'a> Candidates<'a> {
             subjects.iter().for_each(|subject| {
                 self.open.remove(subject);
             });
-            let pool = self.shared.store.customers_pool();
-            let found = facts::fetch(pool, &self.loaded.entry, self.slot, &windows(&subjects)).await?;
+            let (windows, entry) = (windows(&subjects), &self.loaded.entry);
+            let found = portfolio::fetch(self.shared, self.loaded, entry, self.slot, &windows).await?;
             let chunk: Vec<Facts> = found.into_iter().flatten().collect();
             if !chunk.is_empty() {
                 return Ok(chunk);

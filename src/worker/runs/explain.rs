@@ -14,11 +14,12 @@ use crate::rehearsal::explanation::{
 };
 use crate::rule::Rule;
 use crate::rule::functions::plans_of;
-use crate::store::customers::facts::{self, SubjectWindow};
+use crate::store::customers::facts::SubjectWindow;
 use crate::store::documents::plans::{GoalFilter, GoalRow};
 use crate::store::documents::scores::ScoreRow;
 use crate::store::upkeep::stopped::{Stop, StopTarget};
 use crate::store::views::past::SubjectEnrollment;
+use crate::worker::portfolio;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
 
@@ -70,14 +71,17 @@ pub async fn explain_subject(
     let ready = &loaded.ready;
     let id = &ready.playbook.id;
     let kind = Subject::from(ready.playbook.subject);
-    let fits = subject.contact.is_empty() == (kind == Subject::Account);
+    let fits = match &ready.portfolio {
+        Some(portfolio) => subject.account.is_empty() && subject.contact.is_empty() != portfolio.per_csm,
+        None => subject.contact.is_empty() == (kind == Subject::Account),
+    };
     let windows = [SubjectWindow::from(subject.clone())];
     let mut found = match fits {
-        true => facts::fetch(store.customers_pool(), &loaded.entry, at, &windows).await?.pop().flatten(),
+        true => portfolio::fetch(shared, loaded, &loaded.entry, at, &windows).await?.pop().flatten(),
         false => None,
     };
     let mut constant = BTreeSet::new();
-    if let Some(facts) = found.as_mut().filter(|_| at < now) {
+    if let Some(facts) = found.as_mut().filter(|_| at < now && ready.portfolio.is_none()) {
         let row = match store.schema().absent.contains("changes") {
             true => None,
             false => store.account_as_it_was(&subject.account, at).await?,
@@ -184,6 +188,9 @@ pub async fn explain_run(
         Some(Err(why)) => return Ok(Err(why)),
         None => return Ok(Err("the playbook is not published".to_owned())),
     };
+    if decided.loaded.ready.portfolio.is_some() {
+        return Ok(Err("it is about all accounts together".to_owned()));
+    }
     let of = |contact: &str| SubjectId { account: account.to_owned(), contact: contact.to_owned() };
     let subjects = match Subject::from(decided.loaded.ready.playbook.subject) {
         Subject::Account => vec![of("")],

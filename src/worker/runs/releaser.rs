@@ -12,9 +12,9 @@ use super::keep_runs::keep_runs;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment};
 use crate::facts::{Facts, SubjectId};
-use crate::store::customers::facts;
 use crate::store::runs::Run;
 use crate::store::runs::releases::{ReleaseRest, Released};
+use crate::worker::portfolio;
 use crate::worker::shared::Shared;
 
 /// How long an approval holds that could not be carried out although it was due.
@@ -56,7 +56,7 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, as_of: Instant, now
         }
         store.renew_run(run).await??;
         let subjects: Vec<SubjectId> = batch.iter().map(Enrollment::subject).collect();
-        let facts = facts::fetch(store.customers_pool(), &loaded.entry, as_of, &windows(&subjects)).await?;
+        let facts = portfolio::fetch(shared, &loaded, &loaded.entry, as_of, &windows(&subjects)).await?;
         // Edges as they stand: a run, and not this, decides whether one has turned.
         let history = candidates::recall(shared, &loaded, &subjects, Some(run.slot), None).await?;
         let known: Vec<Facts> = facts.into_iter().flatten().collect();

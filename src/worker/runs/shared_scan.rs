@@ -44,8 +44,10 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, runs: Vec<OpenedRun>, now: I
     let (mut accounts, mut contacts, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     for opened in runs {
         match shared.loaded(&opened.run.playbook, &opened.run.revision).await {
-            // Those whom an event has called are looked up by name.
-            Ok(Ok(_)) if opened.run.events_from.is_some() => alone.push(opened),
+            // Those whom an event has called, and portfolios, are looked up by name.
+            Ok(Ok(loaded)) if opened.run.events_from.is_some() || loaded.ready.portfolio.is_some() => {
+                alone.push(opened)
+            }
             Ok(Ok(loaded)) if loaded.entry.layout().subject() == Subject::Account => accounts.push((opened, loaded)),
             Ok(Ok(loaded)) => contacts.push((opened, loaded)),
             _ => alone.push(opened),

@@ -25,7 +25,7 @@ impl Lint<'_> {
     /// did not suffice.
     pub(super) async fn audience(&self, is_explained: bool) -> anyhow::Result<Option<Vec<Diagnostic>>> {
         let playbook = &self.ready.playbook;
-        if self.subjects < FEWEST {
+        if self.subjects < FEWEST || self.ready.portfolio.is_some() {
             return Ok(Some(Vec::new()));
         }
         let kept = self.ready.when.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);

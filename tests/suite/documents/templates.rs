@@ -36,7 +36,14 @@ fn every_example_of_a_template_prints_what_the_reference_says() {
         values.push(value);
     }
     let as_of = instant("2026-03-02T09:00:00Z");
-    let facts = Facts { account: "a-1".into(), contact: String::new(), as_of, layout: Arc::new(layout), values };
+    let facts = Facts {
+        account: "a-1".into(),
+        contact: String::new(),
+        as_of,
+        layout: Arc::new(layout),
+        values,
+        matching: None,
+    };
     let progress = Progress {
         entered_at: as_of,
         step_at: as_of,
@@ -52,9 +59,9 @@ fn every_example_of_a_template_prints_what_the_reference_says() {
     steps.add("done", NamedStep::new("call"));
     let known = ["account.tier", "account.renewal_at"].map(str::to_owned).into();
     let scope = Scope {
+        view: Default::default(),
         schema: &schema,
         contact: false,
-        has_subject: true,
         in_enrollment: true,
         in_wait: false,
         statuses: &[],
@@ -63,7 +70,14 @@ fn every_example_of_a_template_prints_what_the_reference_says() {
         neighbours: &Neighbours::default(),
         known: &known,
     };
-    let names = TemplateScope { scope: &scope, recipient: true, language: "en", modules: &modules, sandbox: &sandbox };
+    let names = TemplateScope {
+        scope: &scope,
+        recipient: true,
+        language: "en",
+        modules: &modules,
+        sandbox: &sandbox,
+        matching: None,
+    };
     let examples = template_examples();
     for filter in FILTERS {
         let is_used = |(written, _): &(String, String)| written.contains(&format!("| {filter}"));

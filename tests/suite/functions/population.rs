@@ -36,9 +36,9 @@ fn compile(text: &str, subject: Subject) -> Rule {
         &Source { text: text.into(), origin },
         Wanted::Key,
         &Scope {
+            view: Default::default(),
             schema: &schema,
             contact: subject == Subject::Contact,
-            has_subject: true,
             in_enrollment: false,
             in_wait: false,
             statuses: &["active".to_owned(), "trial".to_owned()],

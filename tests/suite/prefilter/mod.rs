@@ -64,9 +64,9 @@ impl Language {
         let known = HashSet::new();
         let neighbours = Neighbours { playbooks: Some(vec!["rescue".to_owned()]), ..Neighbours::default() };
         let scope = Scope {
+            view: Default::default(),
             schema: &self.schema,
             contact: self.subject == Subject::Contact,
-            has_subject: true,
             in_enrollment: false,
             in_wait: false,
             statuses: &[],

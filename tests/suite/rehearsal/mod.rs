@@ -27,6 +27,7 @@ mod unfit;
 mod updating;
 mod variants;
 mod watching;
+mod whole;
 
 /// Plays the cases of one playbook under a configuration.
 fn play_with(text: &str, config: &Config) -> Vec<CaseReport> {

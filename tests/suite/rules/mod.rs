@@ -193,9 +193,9 @@ impl World {
             named_steps.add(function, NamedStep { ty, ..NamedStep::new(id) });
         }
         work(&Scope {
+            view: Default::default(),
             schema: &self.schema,
             contact: false,
-            has_subject: true,
             in_enrollment: self.place != Place::When,
             in_wait: self.place == Place::Wait,
             statuses: &[],

@@ -12,7 +12,9 @@ use keepwell::playbook::source::SourceSet;
 use keepwell::rehearsal::check_cases;
 use serde_json::{Value as Json, json};
 
-use super::{A_SURVEY, CONTACTS, EVENTS, EVERYTHING, PLAN, Validator, nothing_known, root, source, yaml_to_json};
+use super::{
+    A_SURVEY, CONTACTS, EVENTS, EVERYTHING, PLAN, PORTFOLIO, Validator, nothing_known, root, source, yaml_to_json,
+};
 
 /// Codes of mistakes in a file's form.
 const OF_FORM: [&str; 4] = ["KW0101", "KW0102", "KW0103", "KW0113"];
@@ -146,7 +148,7 @@ fn disagreements(validator: &Validator, document: &Json, errors: impl Fn(&str) -
 fn the_schema_of_playbooks_and_their_reader_agree() {
     let validator = Validator::of_playbooks();
     let mut wrong = Vec::new();
-    for text in [EVERYTHING, CONTACTS, EVENTS] {
+    for text in [EVERYTHING, CONTACTS, EVENTS, PORTFOLIO] {
         wrong.extend(disagreements(&validator, &yaml_to_json(text).unwrap(), errors_of_playbook));
     }
     assert!(wrong.is_empty(), "{} disagreements\n{}", wrong.len(), wrong.join("\n"));

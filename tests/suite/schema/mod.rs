@@ -18,6 +18,7 @@ mod golden;
 
 const EVERYTHING: &str = include_str!("everything.yaml");
 const CONTACTS: &str = include_str!("contacts.yaml");
+const PORTFOLIO: &str = include_str!("portfolio.yaml");
 const EVENTS: &str = include_str!("events.yaml");
 const A_SURVEY: &str = include_str!("survey.yaml");
 const PLAN: &str = include_str!("plan.yaml");
@@ -142,7 +143,7 @@ fn the_files_of_this_test_have_every_key() {
     let (mut listed, mut written) = (BTreeSet::new(), BTreeSet::new());
     listed_keys(&of_playbook(&nothing_known()), &mut listed);
     listed_keys(&of_document(&SURVEY, &nothing_known()), &mut listed);
-    for text in [EVERYTHING, CONTACTS, EVENTS, A_SURVEY] {
+    for text in [EVERYTHING, CONTACTS, EVENTS, A_SURVEY, PORTFOLIO] {
         written_keys(&yaml_to_json(text).unwrap(), &mut written);
     }
     let missing: Vec<&String> = listed.difference(&written).collect();

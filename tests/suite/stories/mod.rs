@@ -62,4 +62,5 @@ mod unfit;
 mod unseen;
 mod variants;
 mod waiting;
+mod whole;
 mod zones;

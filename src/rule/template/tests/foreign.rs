@@ -84,11 +84,11 @@ fn jinja_and_liquid_get_the_right_spelling() {
         ),
         (
             "{% for x in y %}",
-            "1 KW0301 `{% for %}` is not available in templates | there are `{% if … %}`, `{% elif … %}`, `{% else %}` and `{% endif %}`",
+            "1 KW0301 `{% for %}` lists the accounts that match | write `{% for account in matching %}`",
         ),
         (
-            "{% for account in matching %}",
-            "1 KW0301 `{% for … in matching %}` is not available yet | it will list the accounts of a run in a mail to colleagues",
+            "{% for account in matching %}{% endfor %}",
+            "1 KW0301 there are no accounts to list here | a playbook `for: portfolio` that says `matching:` can list them",
         ),
         (
             "{% unless done(\"call\") %}",

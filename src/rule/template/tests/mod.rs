@@ -101,6 +101,7 @@ fn facts() -> Facts {
         as_of: at("2026-03-02T08:00:00Z"),
         layout: Arc::new(layout),
         values,
+        matching: None,
     }
 }
 
@@ -163,9 +164,9 @@ fn compile_with(
     let steps = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
     let known: HashSet<String> = known.iter().map(|text| (*text).to_owned()).collect();
     let scope = Scope {
+        view: Default::default(),
         schema: &schema,
         contact: false,
-        has_subject: true,
         in_enrollment: true,
         in_wait: false,
         statuses: &[],
@@ -179,7 +180,7 @@ fn compile_with(
         },
         known: &known,
     };
-    let scope = TemplateScope { scope: &scope, recipient: mail, language: "en", modules, sandbox };
+    let scope = TemplateScope { scope: &scope, recipient: mail, language: "en", modules, sandbox, matching: None };
     Template::compile(source, &scope, escape)
 }
 

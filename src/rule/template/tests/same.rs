@@ -62,9 +62,9 @@ fn by_rule(engines: &(Modules, Sandbox), context: &Context, text: &str) -> Resul
     let schema = Schema::default_store();
     let known = HashSet::new();
     let scope = Scope {
+        view: Default::default(),
         schema: &schema,
         contact: false,
-        has_subject: true,
         in_enrollment: true,
         in_wait: false,
         statuses: &[],

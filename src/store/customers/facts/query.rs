@@ -91,6 +91,7 @@ impl FactQuery {
             as_of,
             layout: Arc::clone(&self.layout),
             values: vec![Value::Null; self.layout.cells().len()],
+            matching: None,
         }
     }
 }

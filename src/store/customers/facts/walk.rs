@@ -305,6 +305,7 @@ impl Scan<'_> {
             as_of: self.as_of,
             layout: Arc::clone(layout),
             values,
+            matching: None,
         };
         if let [reader] = &self.walk.readers[..] {
             let all = subjects.iter().zip(values).map(|(subject, values)| facts(&reader.layout, subject, values));

@@ -173,7 +173,8 @@ fn preview(shared: &Shared, loaded: &Loaded, seen: &Snapshot, effect: &Effect, a
         }
         EffectBody::Message(MessageDraft::Notice(draft)) if draft.channel == Channel::Notice => {
             let (to, subject, text) = (draft.to.as_deref()?, &draft.subject, &draft.text);
-            let mail = NoticeMail { message_id: &message_id, to, subject, text, date: at };
+            let is_markdown = draft.is_markdown;
+            let mail = NoticeMail { message_id: &message_id, to, subject, text, is_markdown, date: at };
             mail.compose(shared).ok()?.0
         }
         _ => return None,
