@@ -18,7 +18,7 @@ pub(super) struct Occurrence {
 #[derive(Clone, Debug)]
 pub(super) enum What {
     /// A step brought something about.
-    Effect(Consequence),
+    Effect(Box<Consequence>),
     /// The enrollment ended.
     End { state: State, reason: Option<String> },
     /// A rule could not be decided.
@@ -125,7 +125,8 @@ impl Occurrence {
     /// The first role, audience or channel that it went to, else the first address.
     pub fn first_name(&self) -> Option<&str> {
         match &self.what {
-            What::Effect(Consequence { names, addresses, .. }) => {
+            What::Effect(consequence) => {
+                let Consequence { names, addresses, .. } = &**consequence;
                 names.first().or(addresses.first()).map(String::as_str)
             }
             What::End { .. } | What::Undecided { .. } => None,
@@ -166,7 +167,8 @@ impl Occurrence {
     /// Whether it went to this role, colleague, channel or address.
     pub fn went_to(&self, to: &str) -> bool {
         match &self.what {
-            What::Effect(Consequence { names, addresses, .. }) => {
+            What::Effect(consequence) => {
+                let Consequence { names, addresses, .. } = &**consequence;
                 names.iter().any(|name| name == to) || addresses.iter().any(|address| address.eq_ignore_ascii_case(to))
             }
             What::End { .. } | What::Undecided { .. } => false,

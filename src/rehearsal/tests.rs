@@ -17,7 +17,7 @@ fn mail(after: i64, step: &str, role: &str) -> Occurrence {
         language: None,
     };
     let address = format!("{role}@customer.example");
-    Occurrence { after, what: What::Effect(Consequence::mail(step, Some(role), false, &address, &words)) }
+    Occurrence { after, what: What::Effect(Box::new(Consequence::mail(step, Some(role), false, &address, &words))) }
 }
 
 fn ended(after: i64, state: State, reason: Option<&str>) -> Occurrence {

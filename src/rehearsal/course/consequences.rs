@@ -82,12 +82,12 @@ impl Course<'_> {
                     let noun = if draft.is_markdown { "list mail" } else { Channel::Notice.name() };
                     let text = format!("{noun} `{step}` to {}: {}", draft.audience, wording::beginning(&draft.text));
                     self.happen(now, text);
-                    self.occur(now, What::Effect(notice(&step, &draft)));
+                    self.occur(now, What::Effect(Box::new(notice(&step, &draft))));
                 }
                 EffectBody::Message(MessageDraft::Webhook(draft)) => {
                     let text = format!("webhook `{step}` to {}: {}", draft.variable, wording::beginning(&draft.body));
                     self.happen(now, text);
-                    self.occur(now, What::Effect(webhook(&step, &draft)));
+                    self.occur(now, What::Effect(Box::new(webhook(&step, &draft))));
                 }
                 EffectBody::Message(MessageDraft::Skipped { to, reason, .. }) => {
                     let to = to.map_or(String::new(), |to| format!(" to {to}"));
@@ -204,7 +204,7 @@ impl Course<'_> {
         let due =
             draft.due_at.map_or(String::new(), |due| format!(", due {}", wording::instant(due, self.playbook.zone)));
         self.happen(now, format!("task `{step}` for {to}{covers}{due}: {}", draft.title));
-        self.occur(now, What::Effect(task(&step, role.as_deref(), &draft)));
+        self.occur(now, What::Effect(Box::new(task(&step, role.as_deref(), &draft))));
     }
 
     /// Gives tasks of colleagues who are away to their cover. Nobody of a case

@@ -331,7 +331,7 @@ impl Course<'_> {
         self.happen(now, format!("mail `{step}` to {who} ({}): {}", draft.to, words.subject));
         let consequence = Consequence::mail(step, role.as_deref(), enrolled, &draft.to, &words);
         let consequence = Consequence { variant: draft.variant.clone(), ..consequence };
-        self.occur(now, What::Effect(consequence));
+        self.occur(now, What::Effect(Box::new(consequence)));
         self.ended(mail, now);
         Ok(())
     }

@@ -20,7 +20,13 @@ const ANCHOR: &str = "2026-03-02T09:00:00Z";
 const PRACTICE: &[(&str, &[&str])] = &[
     (
         "The time to the first value is watched, and who is stuck is flagged",
-        &["slow-first-value", "time-to-first-value", "time-to-first-value-p75", "time-to-first-value-p90"],
+        &[
+            "slow-first-value",
+            "time-to-first-value",
+            "time-to-first-value-p75",
+            "time-to-first-value-p90",
+            "first-value-trend",
+        ],
     ),
     ("Onboarding step by step, and help for who meets errors", &["first-login", "setup-errors"]),
     ("Falling usage as a sign of churn", &["usage-drop"]),
@@ -29,11 +35,14 @@ const PRACTICE: &[(&str, &[&str])] = &[
         &["customer-lifecycle", "onboarding-tips", "first-login", "no-return"],
     ),
     ("Upsell and cross-sell only where conditions say that it helps", &["upgrade-offer", "addon-offer"]),
-    ("Feedback is asked for, thanked for and carried to the product", &["nps-survey", "csat-survey"]),
+    (
+        "Feedback is asked for, thanked for and carried to the product",
+        &["quarterly-nps", "nps-follow-up", "csat-survey"],
+    ),
     ("Tiers steer attention", &["account-tiers", "quiet-account"]),
     ("Not activated after the first month: the CSM steps in", &["no-activation"]),
     ("Visits are planned by usage, and made", &["visit-plan", "visits-made-rate"]),
-    ("Portfolios of a size that one person can look after", &["no-csm", "accounts-per-csm"]),
+    ("Portfolios of a size that one person can look after", &["no-csm", "accounts-per-csm", "weekly-risk-digest"]),
     (
         "The figures of the business",
         &[
@@ -52,13 +61,20 @@ const PRACTICE: &[(&str, &[&str])] = &[
     ("One index of many factors, reviewed monthly", &["health", "monthly-review"]),
     ("Core tasks, the first session, and who comes back", &["core-tasks", "no-return"]),
     ("From trial to paid", &["trial-to-paid", "trial-conversion-rate"]),
-    ("CSAT and NPS at intervals, and their trend", &["csat", "csat-trend", "nps", "nps-trend", "nps-drop"]),
+    (
+        "CSAT and NPS at intervals, and their trend",
+        &["quarterly-nps", "half-yearly-csat", "csat", "csat-trend", "nps", "nps-trend", "nps-drop"],
+    ),
     ("What churn costs, and how many CSMs the revenue needs", &["churned-mrr", "csms-needed"]),
+    (
+        "Goals agreed with a customer, with milestones that are measured",
+        &["first-success-plan", "core-features", "missed-goal"],
+    ),
     ("An unused feature leads to a helpful offer", &["unused-feature"]),
     ("Monthly and quarterly reviews", &["monthly-review", "quarterly-review"]),
     ("Renewal as a confirmation, and growth found in seats", &["renewal", "seat-growth"]),
     ("Leading signs: usage, tickets, a champion who left", &["early-signs", "ticket-pattern", "champion-gone"]),
-    ("A first success within 30 days", &["first-success"]),
+    ("A first success within 30 days", &["first-success", "first-success-plan"]),
     ("The same trouble in many tickets goes to the product", &["ticket-pattern"]),
     (
         "Retention, lifetime value, repeat purchase and upgrades",
@@ -139,6 +155,11 @@ fn results(home: &Home) -> BTreeMap<String, String> {
         };
         results.insert(figure["id"].as_str().unwrap().to_owned(), value);
     }
+    let mut goals = BTreeMap::<String, usize>::new();
+    for goal in list(&["goals"], "goals") {
+        *goals.entry(goal["plan"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    results.extend(goals.into_iter().map(|(id, count)| (id, format!("{count} goals are measured"))));
     let mut scores = BTreeMap::<String, usize>::new();
     for score in list(&["scores"], "scores") {
         *scores.entry(score["name"].as_str().unwrap().to_owned()).or_default() += 1;
