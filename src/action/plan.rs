@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::effect::EffectBody;
-use crate::playbook::reader::{Fields, Form, Key, NameOf, Shape};
+use crate::playbook::reader::{Fields, Form, Key, Shape};
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Step, StepForm};
 use crate::rule::EvalError;
@@ -12,11 +12,11 @@ use crate::rule::EvalError;
 /// The kind `plan`.
 pub struct Kind;
 
-const PLAN: Shape = Shape::Either(&[Shape::Name(NameOf::Playbook), Shape::Form(&PLAN_KEYS)]);
+const PLAN: Shape = Shape::Either(&[Shape::Text, Shape::Form(&PLAN_KEYS)]);
 
 static PLAN_KEYS: Form = Form::new(
     "the step `plan`",
-    &[&[Key::required("plan", Shape::Name(NameOf::Playbook), "The id of the success plan that the account gets.")]],
+    &[&[Key::required("plan", Shape::Text, "The id of the success plan that the account gets.")]],
 );
 
 #[derive(Debug)]
