@@ -131,7 +131,7 @@ async fn explain_named(
     let readings = subject.readings();
     if let Some(portfolio) = &decides.loaded.ready.portfolio {
         let meant = readings.iter().map(|person| portfolio_subject(person, portfolio.per_csm)).next();
-        return Ok(explain_subject(shared, &decides, &meant.unwrap_or_default(), at, now).await?);
+        return explain_subject(shared, &decides, &meant.unwrap_or_default(), at, now).await;
     }
     let fits = |person: &&Person| person.contact.is_some() == (kind == Subject::Contact);
     let mut explained = Vec::new();

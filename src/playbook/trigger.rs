@@ -90,7 +90,7 @@ fn of_node(
     }
     if event.as_ref().is_some_and(|event| event.text.trim().is_empty()) {
         let at = fields.value_place("event");
-        fields.error("KW0103", at, "`event` needs the name of an event and is empty");
+        fields.error("KW0104", at, "`event` needs the name of an event and is empty");
     }
     let is_whole = fields.finish();
     let after = TimeDelta::try_seconds(after).filter(|_| is_whole)?;

@@ -21,10 +21,13 @@ const OF_FORM: [&str; 4] = ["KW0101", "KW0102", "KW0103", "KW0113"];
 
 /// Mistakes of form that a schema does not say, by their words: only in a
 /// playbook for contacts may a mail go without `to`, and the schema of a step
-/// does not know in what playbook it stands. A variant may leave out what its
+/// does not know in what playbook it stands; in one for the portfolio a mail goes to one
+/// colleague. A variant may leave out what its
 /// step says, and the schema of a variant does not know its step.
-const BEYOND_A_SCHEMA: [&str; 4] = [
+const BEYOND_A_SCHEMA: [&str; 6] = [
     "the step `email` needs the key `to`",
+    "the step `email` of a playbook for the portfolio needs the key `to`",
+    "`to` needs text, not a list",
     "the step `survey` needs the key `to`",
     "the variant `a` needs the key",
     "the variant `b` needs the key",
