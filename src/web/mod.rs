@@ -4,8 +4,8 @@
 //! Everything is rendered on the server and works without JavaScript; the
 //! pages of colleagues are for this machine only. One resource per file:
 //! `inbox` and `task` are a CSM's day, `accounts` and `account` find a customer and say everything about
-//! it (`timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `playbooks` and `messages` show what
-//! was decided and written, `kpis` figures over all accounts, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
+//! it (`timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `approvals` are the runs that wait
+//! for a person, `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
 //! whatever watches the process. `guard` stands before all of them: it answers
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
@@ -37,6 +37,7 @@ use crate::worker::shared::Shared;
 
 mod account;
 mod accounts;
+mod approvals;
 mod connections;
 mod damaged_link;
 mod fact;
@@ -173,6 +174,10 @@ fn for_colleagues() -> Router<Arc<WebState>> {
         .route("/accounts", get(accounts::list))
         .route("/accounts/{id}", get(account::show))
         .route("/stages", get(stages::show))
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{id}", get(approvals::show))
+        .route("/approvals/{id}/approve", post(approvals::approve))
+        .route("/approvals/{id}/discard", post(approvals::discard))
         .route("/playbooks", get(playbooks::list))
         .route("/playbooks/{id}", get(playbooks::show))
         .route("/kpis", get(kpis::list))

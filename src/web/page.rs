@@ -31,6 +31,8 @@ macro_rules! templates {
 const TEMPLATES: &[(&str, &str)] = templates![
     "account.html",
     "accounts.html",
+    "approval.html",
+    "approvals.html",
     "base.html",
     "customer.html",
     "damaged.html",

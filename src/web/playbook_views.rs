@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::page::{account_href, account_name, moment};
+use super::page::{account_href, account_name, below, moment};
 use crate::diagnostic::Diagnostic;
 use crate::facts::SubjectId;
 use crate::impact::{Group, Impact};
@@ -59,6 +59,8 @@ pub struct Summary {
 #[derive(Serialize)]
 pub struct RunView {
     pub id: String,
+    /// Its page among the approvals.
+    pub href: String,
     pub state: String,
     pub when: String,
     pub kind: String,
@@ -214,8 +216,10 @@ pub fn run_view(run: RunRow, zone: Tz) -> RunView {
             Detail { account: subject.to_string(), account_href, message: text("message") }
         })
         .collect();
+    let id = run_id(&run.playbook, run.slot);
     RunView {
-        id: run_id(&run.playbook, run.slot),
+        href: below("/approvals", &id),
+        id,
         when: moment(run.slot, zone),
         waiting: run.ceiling.filter(|_| run.state == "held"),
         state: run.state,

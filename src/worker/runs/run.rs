@@ -362,13 +362,11 @@ impl Deciding<'_> {
                 Some(_) => None,
                 None => audience_diff::describe(self.shared, run).await?,
             };
-            let reason = match difference {
-                Some(difference) => format!("{reason}. {difference}"),
-                None => reason,
-            };
+            let reason = difference.map_or(reason.clone(), |difference| format!("{reason}. {difference}"));
             store.decide_run(run, "hold", self.waiting).await??;
             let id = run_id(&run.playbook, run.slot);
-            let (subject, text) = (format!("Held: {}", run.playbook), held_notice(run, &id, &reason));
+            let pages = self.shared.config.pages_url();
+            let (subject, text) = (format!("Held: {}", run.playbook), held_notice(run, &id, &reason, pages.as_deref()));
             let text = NoticeText { subject: &subject, text: &text };
             let notice = owner_notice(self.shared, self.loaded, &["held", &id], text);
             store.end_run(run, "held", Some(&reason), &self.tally, notice.as_ref(), now).await??;
@@ -483,13 +481,15 @@ impl Deciding<'_> {
 }
 
 /// What the playbook's owners read of a run that waits for them.
-fn held_notice(run: &Run, id: &str, reason: &str) -> String {
+fn held_notice(run: &Run, id: &str, reason: &str, pages: Option<&str>) -> String {
+    let page =
+        pages.map_or(String::new(), |pages| format!("Whom it would touch, and a button: {pages}/approvals/{id}\n\n"));
     let next = match run.events_from {
         None => "The next run of the playbook replaces this one.",
         Some(_) => "Until then the playbook looks at nobody else: whose event comes meanwhile waits, too.",
     };
     format!(
-        "The playbook {} is held: {reason}.\n\n\
+        "The playbook {} is held: {reason}.\n\n{page}\
          To let it go on: keepwell approve {id}\n\n\
          To drop it: keepwell discard {id}\n\n\
          {next}",

@@ -3,6 +3,7 @@
 //!
 //! - `tasks`: the inbox and the page of a task;
 //! - `runs`: the pages of playbooks, with runs and enrollments;
+//! - `approvals`: runs that wait for a person, and whom they would touch;
 //! - `messages`: the list of messages and the page of one;
 //! - `accounts`: the list of accounts, and what the page of one begins with;
 //! - `timeline`: what happened to one account and what was done.
@@ -10,12 +11,14 @@
 use crate::store::Store;
 
 mod accounts;
+mod approvals;
 mod messages;
 mod runs;
 mod tasks;
 mod timeline;
 
 pub use accounts::{AccountEnrollmentRow, AccountFilter, AccountHeader, AccountOwner, AccountRow, read_json};
+pub use approvals::HeldOfCsm;
 pub use messages::{AttemptRow, MessageRow, MessageWhole};
 pub use runs::{EnrollmentRow, HeldRow, RunRow};
 pub use tasks::{Inbox, OpenCount, TaskRow};

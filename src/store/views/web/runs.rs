@@ -12,6 +12,7 @@ use crate::store::{Relation, Store};
 pub struct RunRow {
     pub playbook: String,
     pub slot: Instant,
+    pub revision: String,
     pub kind: String,
     pub state: String,
     pub reason: Option<String>,
@@ -65,8 +66,8 @@ impl HeldRow {
     }
 }
 
-const RUN: &str =
-    "playbook, slot, kind, state, reason, ceiling, candidates, enrolled, ghosts, skipped, details, approved_by";
+/// The columns of a [`RunRow`].
+pub(super) const RUN: &str = "playbook, slot, revision, kind, state, reason, ceiling, candidates, enrolled, ghosts, skipped, details, approved_by";
 
 impl Store {
     /// The texts of these revisions, given as playbook and revision.

@@ -1,0 +1,55 @@
+//! Runs that wait for a person, and whom they would touch.
+
+use sqlx::{AssertSqlSafe, FromRow};
+
+use super::runs::{RUN, RunRow};
+use crate::clock::Instant;
+use crate::store::{Relation, Store};
+
+/// Those of one CSM who wait in a held run.
+#[derive(Clone, Debug, FromRow)]
+pub struct HeldOfCsm {
+    /// `None` is nobody's.
+    pub csm: Option<String>,
+    /// Accounts, of which contacts may wait too.
+    pub accounts: i64,
+    /// How many enrollments there would be.
+    pub waiting: i64,
+    /// Their MRR together, each account once; `None` where it is not a number in the store.
+    pub mrr: Option<f64>,
+    /// Open tasks of the CSM today.
+    pub open_tasks: i64,
+}
+
+impl Store {
+    /// Every run that waits for a person, the oldest first.
+    pub async fn held_runs(&self) -> sqlx::Result<Vec<RunRow>> {
+        let sql = format!("select {RUN} from keepwell.runs where state = 'held' order by slot, playbook");
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *self.read().await?).await
+    }
+
+    /// One run; `None` where there is none.
+    pub async fn run_row(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<RunRow>> {
+        let sql = format!("select {RUN} from keepwell.runs where playbook = $1 and slot = $2");
+        sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).bind(slot).fetch_optional(&mut *self.read().await?).await
+    }
+
+    /// Whose accounts wait in a held run, the most first.
+    pub async fn held_by_csm(&self, playbook: &str, slot: Instant) -> sqlx::Result<Vec<HeldOfCsm>> {
+        let (accounts, csms) = (self.relation(Relation::Accounts), self.relation(Relation::Csms));
+        let account = self.key().of_text("w.account_id");
+        let sql = format!(
+            "select coalesce(nullif(btrim(c.name), ''), a.csm_id) as csm, count(*) as accounts,
+                 sum(w.waiting)::bigint as waiting,
+                 sum(case when jsonb_typeof(to_jsonb(a.mrr)) = 'number' then (to_jsonb(a.mrr) #>> '{{}}')::float8 end) as mrr,
+                 (select count(*) from keepwell.tasks t where t.assignee = a.csm_id and t.state = 'open') as open_tasks
+             from (select e.account_id, count(*) as waiting from keepwell.enrollments e
+                   where e.playbook = $1 and e.run_slot = $2 and e.state = 'held' group by e.account_id) w
+             left join {accounts} a on a.id = {account}
+             left join {csms} c on c.id = a.csm_id
+             group by a.csm_id, c.name
+             order by 3 desc, 1"
+        );
+        sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).bind(slot).fetch_all(&mut *self.read().await?).await
+    }
+}
