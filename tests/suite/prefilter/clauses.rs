@@ -69,7 +69,8 @@ fn the_shipped_playbooks_are_decided_in_the_database() {
     let sources = SourceSet::read(&[root.join("playbooks")], &root.join("scripts"));
     let (ready, _) = catalog::load(&sources, &[], &Config::default(), &Schema::default_store());
     assert!(ready.len() >= 6);
-    for playbook in ready {
+    // One about all accounts together looks for none.
+    for playbook in ready.iter().filter(|playbook| playbook.portfolio.is_none()) {
         // Calculations and counts of conditions are the engine's; the clauses
         // beside them leave few accounts over.
         let id = &playbook.playbook.id;
