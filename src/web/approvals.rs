@@ -85,31 +85,31 @@ pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
 
 /// One of them.
 pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
-    let (playbook, slot) = named(&web, &id).await?;
+    let (playbook, slot) = resolve_run(&web, &id).await?;
     page(&web, &playbook, slot, StatusCode::OK, None).await
 }
 
 /// A person lets them in.
 pub(super) async fn approve(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
-    let (playbook, slot) = named(&web, &id).await?;
+    let (playbook, slot) = resolve_run(&web, &id).await?;
     let answer = web.store.approve_run(&playbook, slot, BY, web.clock.now()).await?;
-    tell(&web, &playbook, slot, answer).await
+    respond(&web, &playbook, slot, answer).await
 }
 
 /// A person drops the run.
 pub(super) async fn discard(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
-    let (playbook, slot) = named(&web, &id).await?;
+    let (playbook, slot) = resolve_run(&web, &id).await?;
     let answer = web.store.discard_run(&playbook, slot, BY, web.clock.now()).await?;
-    tell(&web, &playbook, slot, answer).await
+    respond(&web, &playbook, slot, answer).await
 }
 
 /// The run by its playbook's name of now: a mail may say the one of before.
-async fn named(web: &WebState, id: &str) -> Result<(String, Instant), Trouble> {
+async fn resolve_run(web: &WebState, id: &str) -> Result<(String, Instant), Trouble> {
     let (playbook, slot) = parse_run_id(id).ok_or(UNKNOWN)?;
     Ok((web.store.name_of_now(&playbook).await?, slot))
 }
 
-async fn tell(web: &WebState, playbook: &str, slot: Instant, answer: ReleaseAnswer) -> Result<Response, Trouble> {
+async fn respond(web: &WebState, playbook: &str, slot: Instant, answer: ReleaseAnswer) -> Result<Response, Trouble> {
     let words = match answer {
         ReleaseAnswer::Taken | ReleaseAnswer::Already => {
             return Ok(Redirect::to(&below("/approvals", &run_id(playbook, slot))).into_response());
@@ -137,7 +137,7 @@ async fn page(
         }
         _ => (Vec::new(), Vec::new()),
     };
-    let (about, steps) = way_ahead(web, playbook, &row.revision).await?;
+    let (about, steps) = read_steps(web, playbook, &row.revision).await?;
     let all: i64 = csms.iter().map(|one| one.waiting).sum();
     let body = RunPage {
         playbook: playbook.to_owned(),
@@ -145,15 +145,15 @@ async fn page(
         about,
         run: run_view(row, web.zone),
         more: (all - waiting.len() as i64).max(0),
-        csms: csms.into_iter().map(share).collect(),
+        csms: csms.into_iter().map(view_csm).collect(),
         steps,
-        waiting: waiting.iter().map(|one| shown(one, web.zone)).collect(),
+        waiting: waiting.iter().map(|one| view_waiting(one, web.zone)).collect(),
     };
     Frame::new(web, "approvals", notice).await?.page(status, "approval.html", body)
 }
 
 /// What the revision of a run is for, and its steps in the order of the text.
-async fn way_ahead(
+async fn read_steps(
     web: &WebState,
     playbook: &str,
     revision: &str,
@@ -170,12 +170,12 @@ async fn way_ahead(
     Ok((parsed.about, steps))
 }
 
-fn share(one: HeldOfCsm) -> CsmShare {
+fn view_csm(one: HeldOfCsm) -> CsmShare {
     let HeldOfCsm { csm, accounts, waiting, mrr, open_tasks } = one;
     CsmShare { csm, accounts, waiting, mrr: mrr.map(number), open_tasks }
 }
 
-fn shown(one: &HeldRow, zone: Tz) -> Waiting {
+fn view_waiting(one: &HeldRow, zone: Tz) -> Waiting {
     let account = one.account_name.as_ref().unwrap_or(&one.account_id);
     Waiting {
         name: one.contact_name.as_ref().map_or(account.clone(), |contact| format!("{account}, {contact}")),
