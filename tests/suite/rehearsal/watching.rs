@@ -73,7 +73,7 @@ fn cases_are_played_again_when_a_file_changes() {
 
     let pid = i32::try_from(child.id()).unwrap();
     // SAFETY: it is our child and not yet waited for, so the number is its own.
-    assert_eq!(unsafe { libc::kill(pid, libc::SIGINT) }, 0);
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
     child.wait().unwrap();
     assert_eq!(home.run(&["test", "--watch", "--format", "json"]).code, 1);
     assert_eq!(home.run(&["test", "--watch", "--update"]).code, 1);
