@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::WebState;
 use super::fact::{self, Fact, number};
 use super::page::{Frame, Notice, Trouble, Web, account_href, below};
-use super::playbook_views::{RunView, run_view};
+use super::playbook_views::{RunView, held_name, run_view};
 use crate::catalog;
 use crate::clock::Instant;
 use crate::playbook::source::SourceFile;
@@ -176,10 +176,5 @@ fn view_csm(one: HeldOfCsm) -> CsmShare {
 }
 
 fn view_waiting(one: &HeldRow, zone: Tz) -> Waiting {
-    let account = one.account_name.as_ref().unwrap_or(&one.account_id);
-    Waiting {
-        name: one.contact_name.as_ref().map_or(account.clone(), |contact| format!("{account}, {contact}")),
-        href: account_href(&one.account_id),
-        facts: fact::all(&one.evidence, zone),
-    }
+    Waiting { name: held_name(one), href: account_href(&one.account_id), facts: fact::all(&one.evidence, zone) }
 }

@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::facts::SubjectId;
 use crate::impact::{Group, Impact};
 use crate::store::runs::run_id;
-use crate::store::views::web::{EnrollmentRow, RunRow};
+use crate::store::views::web::{EnrollmentRow, HeldRow, RunRow};
 
 /// How many undecided subjects of a run are named.
 const DETAILS: usize = 20;
@@ -234,6 +234,13 @@ pub fn run_view(run: RunRow, zone: Tz) -> RunView {
         more_details: details.len().saturating_sub(DETAILS),
         details: details.into_iter().take(DETAILS).collect(),
     }
+}
+
+/// What somebody who waits in a held run is called, with whose contact it is.
+pub fn held_name(one: &HeldRow) -> String {
+    let account = account_name(one.account_name.clone(), &one.account_id);
+    let contact = one.contact_name.as_ref().or(Some(&one.contact_id).filter(|id| !id.is_empty()));
+    contact.map_or(account.clone(), |contact| format!("{account}, {contact}"))
 }
 
 pub fn enrollment_view(row: EnrollmentRow, zone: Tz) -> EnrollmentView {

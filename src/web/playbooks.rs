@@ -11,8 +11,8 @@ use chrono_tz::Tz;
 use super::WebState;
 use super::page::{Frame, Trouble, Web, account_href, below, href, moment};
 use super::playbook_views::{
-    BehindView, Broken, Count, Detail, PlaybookList, PlaybookPage, RunView, Summary, enrollment_view, impact_view,
-    run_view, trouble,
+    BehindView, Broken, Count, Detail, PlaybookList, PlaybookPage, RunView, Summary, enrollment_view, held_name,
+    impact_view, run_view, trouble,
 };
 use crate::catalog;
 use crate::clock::Instant;
@@ -208,12 +208,8 @@ async fn run_shown(web: &WebState, run: RunRow) -> Result<RunView, Trouble> {
         "held" => web.store.held_sample(&run.playbook, run.slot, SAMPLE).await?,
         _ => Vec::new(),
     };
-    let named = |one: &HeldRow| {
-        let account = one.account_name.as_ref().unwrap_or(&one.account_id);
-        one.contact_name.as_ref().map_or(account.clone(), |contact| format!("{account}, {contact}"))
-    };
     let detail = |one: &HeldRow| Detail {
-        account: named(one),
+        account: held_name(one),
         account_href: account_href(&one.account_id),
         message: one.read(),
     };

@@ -44,7 +44,8 @@ impl Store {
                  sum(case when jsonb_typeof(to_jsonb(a.mrr)) = 'number' then (to_jsonb(a.mrr) #>> '{{}}')::float8 end) as mrr,
                  (select count(*) from keepwell.tasks t where t.assignee = a.csm_id and t.state = 'open') as open_tasks
              from (select e.account_id, count(*) as waiting from keepwell.enrollments e
-                   where e.playbook = $1 and e.run_slot = $2 and e.state = 'held' group by e.account_id) w
+                   where e.playbook = $1 and e.run_slot = $2 and e.state = 'held' and e.account_id <> ''
+                   group by e.account_id) w
              left join {accounts} a on a.id = {account}
              left join {csms} c on c.id = a.csm_id
              group by a.csm_id, c.name
