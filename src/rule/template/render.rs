@@ -118,14 +118,14 @@ impl Rendering<'_> {
                     }
                     self.nodes(taken, out)?;
                 }
-                Node::For { nodes, on_lines } => self.each(nodes, *on_lines, out)?,
+                Node::For { nodes, on_lines } => self.render_matching(nodes, *on_lines, out)?,
             }
         }
         Ok(())
     }
 
     /// Writes a part for each account that matches.
-    fn each(&self, nodes: &[Node], on_lines: bool, out: &mut String) -> Result<(), RenderError> {
+    fn render_matching(&self, nodes: &[Node], on_lines: bool, out: &mut String) -> Result<(), RenderError> {
         let whole = self.context.context;
         for member in whole.facts.matching.iter().flat_map(|matching| &matching.members) {
             let context = Context { facts: Arc::clone(member), ..whole.clone() };

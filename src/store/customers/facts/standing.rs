@@ -6,7 +6,7 @@ use crate::store::{Relation, Relations};
 
 /// What a document has found for an account by an instant, itself included. The
 /// account is a text.
-fn found(standing: Standing, account: &str, as_of: &str) -> String {
+fn latest_standing(standing: Standing, account: &str, as_of: &str) -> String {
     format!(
         "(select f.value from keepwell.standings f \
           where f.account_id = ({account}) collate \"default\" and f.standing = '{}' and f.at <= {as_of} \
@@ -25,7 +25,7 @@ pub(in crate::store) fn or_found(
     as_of: &str,
 ) -> String {
     match schema.takes(standing) {
-        true => format!("coalesce({column}, {})", found(standing, account, as_of)),
+        true => format!("coalesce({column}, {})", latest_standing(standing, account, as_of)),
         false => column,
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn recorded_or_found(
             "(select case when r.was is not null or {column} is null \
               then coalesce(nullif(r.was, 'null'), to_jsonb({})) end \
               from (select {recorded} as was) r)",
-            found(standing, account, as_of)
+            latest_standing(standing, account, as_of)
         ),
         false => recorded,
     }
