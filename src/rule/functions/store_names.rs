@@ -47,7 +47,11 @@ pub fn property_name(event: &str, property: &str) -> String {
 /// The names of scores that a cell asks for, be they the store's or made by
 /// documents.
 pub fn scores_of(cell: &Cell) -> Vec<&str> {
-    let CellPath::Call { function, args } = cell.path.whenever() else { return Vec::new() };
+    let (function, args) = match cell.path.whenever() {
+        CellPath::Call { function, args } => (function, args),
+        CellPath::Population(call) => return call.reads().iter().flat_map(scores_of).collect(),
+        CellPath::Column(_) | CellPath::Trait(_) | CellPath::Ago { .. } => return Vec::new(),
+    };
     let pairs = super::find(function).and_then(|function| pair(function, args)).unwrap_or_default();
     let is_score = |param: &Param| param.names == Some(NameKind::Score) || param.kind == ParamKind::OwnScore;
     pairs.into_iter().filter(|(param, _)| is_score(param)).flat_map(|(_, arg)| texts(arg)).collect()
@@ -55,7 +59,14 @@ pub fn scores_of(cell: &Cell) -> Vec<&str> {
 
 /// The success plans that a cell asks for; `None` where it asks for all of them.
 pub fn plans_of(cell: &Cell) -> Option<Vec<&str>> {
-    let CellPath::Call { function, args } = cell.path.whenever() else { return Some(Vec::new()) };
+    let (function, args) = match cell.path.whenever() {
+        CellPath::Call { function, args } => (function, args),
+        CellPath::Population(call) => {
+            let plans: Option<Vec<Vec<&str>>> = call.reads().iter().map(plans_of).collect();
+            return plans.map(|plans| plans.into_iter().flatten().collect());
+        }
+        CellPath::Column(_) | CellPath::Trait(_) | CellPath::Ago { .. } => return Some(Vec::new()),
+    };
     let Some(function) = super::find(function) else { return Some(Vec::new()) };
     if !function.params().iter().any(|param| param.kind == ParamKind::OwnPlan) {
         return Some(Vec::new());
@@ -99,8 +110,10 @@ pub fn attribute_of(subject: Subject) -> NameKind {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::facts::{PropertyFilter, PropertyValue};
+    use crate::facts::{PopulationCall, PropertyFilter, PropertyValue};
     use crate::rule::functions::FUNCTIONS;
 
     #[test]
@@ -153,5 +166,21 @@ mod tests {
         }
         let cell = Cell { subject: Subject::Contact, path: CellPath::Trait("plan".to_owned()) };
         assert_eq!(names_of(&cell), [(ContactAttribute, "plan".into())]);
+    }
+
+    #[test]
+    fn a_question_about_all_asks_for_what_it_reads_of_each() {
+        let call = |function, args: &[&str]| {
+            let args = args.iter().map(|word| Arg::Text((*word).to_owned())).collect();
+            Cell { subject: Subject::Account, path: CellPath::Call { function, args } }
+        };
+        let about_all = |reads: Vec<Cell>| {
+            let question = PopulationCall::new("mean_of(…)", "mean_of(…)", reads, Arc::new(()));
+            Cell { subject: Subject::Account, path: CellPath::Population(question) }
+        };
+        let named = about_all(vec![call("score", &["health"]), call("goal_progress", &["launch", "reports"])]);
+        assert_eq!(scores_of(&named), ["health"]);
+        assert_eq!(plans_of(&named), Some(vec!["launch"]));
+        assert_eq!(plans_of(&about_all(vec![call("goals_missed", &[]), call("score", &["health"])])), None);
     }
 }

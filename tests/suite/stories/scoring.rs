@@ -264,6 +264,19 @@ async fn scores_read_each_other_in_the_order_of_what_they_read() {
 }
 
 #[tokio::test]
+async fn a_score_that_is_read_of_all_accounts_is_made_before() {
+    let world = World::new().await;
+    world.playbook(
+        "score: a-share\nabout: x\nfactors: [{ id: one, weight: 1, value: \"mean_of(account.score(\\\"z-part\\\"))\" }]\n",
+    );
+    world.playbook("score: z-part\nabout: x\nfactors: [{ id: seats, weight: 1, value: account.seats * 1 }]\n");
+    world.account("a1", json!({ "seats": 30 })).await.account("a2", json!({ "seats": 10 })).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let made = rows(&scores(&world, "2026-03-02T09:00:00Z").await);
+    assert_eq!(made[..2], [r#"a-share a1  20 - {"one":20.0}"#, r#"a-share a2  20 - {"one":20.0}"#]);
+}
+
+#[tokio::test]
 async fn a_score_of_contacts_is_each_contacts_own() {
     let world = World::new().await;
     world.playbook("score: reach\nabout: x\nfor: contact\nfactors: [{ id: logins, weight: 1, value: \"contact.events(\\\"login\\\", 30) * 20\" }]\n");
