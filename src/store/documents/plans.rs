@@ -133,7 +133,8 @@ impl Store {
     }
 
     /// Writes who got a plan at a slot, and the changes of its goals, in one
-    /// transaction. What is there stays as it is; returns how many changes are new.
+    /// transaction. What is there stays as it is, and before a later change of a goal
+    /// none is written; returns how many changes are new.
     pub async fn write_goals(&self, plan: &str, at: Instant, new: &[&str], goals: &[NewGoal]) -> sqlx::Result<u64> {
         let mut tx = self.pool().begin().await?;
         if !new.is_empty() {
@@ -148,7 +149,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
-        let each = || goals.iter().map(|goal| &goal.progress);
+        let progresses = || goals.iter().map(|goal| &goal.progress);
         let written = sqlx::query(
             "insert into keepwell.goals (account_id, plan, goal, at, about, state, value, start, target, progress,
                  due_at, reached_at, missed_at, milestones)
@@ -158,6 +159,9 @@ impl Store {
                  $10::float8[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::jsonb[])
                  as g (account_id, goal, about, state, value, start, target, progress, due_at, reached_at, missed_at,
                      milestones)
+             where not exists (
+                 select 1 from keepwell.goals l
+                 where l.account_id = g.account_id and l.plan = $1 and l.goal = g.goal and l.at > $2)
              on conflict (account_id, plan, goal, at) do nothing",
         )
         .bind(plan)
@@ -165,15 +169,15 @@ impl Store {
         .bind(goals.iter().map(|goal| goal.account.as_str()).collect::<Vec<_>>())
         .bind(goals.iter().map(|goal| goal.goal.as_str()).collect::<Vec<_>>())
         .bind(goals.iter().map(|goal| goal.about.as_deref()).collect::<Vec<_>>())
-        .bind(each().map(|goal| goal.state.name()).collect::<Vec<_>>())
-        .bind(each().map(|goal| goal.value).collect::<Vec<_>>())
-        .bind(each().map(|goal| goal.start).collect::<Vec<_>>())
-        .bind(each().map(|goal| goal.target).collect::<Vec<_>>())
-        .bind(each().map(|goal| goal.share).collect::<Vec<_>>())
-        .bind(each().map(|goal| goal.due_at).collect::<Vec<_>>())
-        .bind(each().map(|goal| goal.reached_at).collect::<Vec<_>>())
-        .bind(each().map(|goal| goal.missed_at).collect::<Vec<_>>())
-        .bind(each().map(|goal| json!(goal.milestones)).collect::<Vec<_>>())
+        .bind(progresses().map(|goal| goal.state.name()).collect::<Vec<_>>())
+        .bind(progresses().map(|goal| goal.value).collect::<Vec<_>>())
+        .bind(progresses().map(|goal| goal.start).collect::<Vec<_>>())
+        .bind(progresses().map(|goal| goal.target).collect::<Vec<_>>())
+        .bind(progresses().map(|goal| goal.share).collect::<Vec<_>>())
+        .bind(progresses().map(|goal| goal.due_at).collect::<Vec<_>>())
+        .bind(progresses().map(|goal| goal.reached_at).collect::<Vec<_>>())
+        .bind(progresses().map(|goal| goal.missed_at).collect::<Vec<_>>())
+        .bind(progresses().map(|goal| json!(goal.milestones)).collect::<Vec<_>>())
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;

@@ -187,6 +187,9 @@ async fn an_evaluation_that_is_done_twice_changes_nothing() {
     assert_eq!(store.write_goals("p", slot, &["a1"], &[goal(progress.clone())]).await.unwrap(), 1);
     let other = GoalProgress { share: Some(50.0), ..progress.clone() };
     assert_eq!(store.write_goals("p", slot, &["a1"], &[goal(other)]).await.unwrap(), 0);
+    // A daemon that comes late with an earlier slot changes nothing of what was found since.
+    let late = GoalProgress { share: Some(5.0), ..progress.clone() };
+    assert_eq!(store.write_goals("p", at("2026-03-01T09:00:00Z"), &["a1"], &[goal(late)]).await.unwrap(), 0);
     assert!(store.plans_before("p", &["a1"], slot).await.unwrap().is_empty());
     let known = store.plans_before("p", &["a1", "a2"], at("2026-03-03T09:00:00Z")).await.unwrap();
     assert_eq!(known.len(), 1);
