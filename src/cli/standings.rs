@@ -75,7 +75,8 @@ async fn find(
 ) -> anyhow::Result<StandingAnswer> {
     let store = &database.store;
     let Some(account) = &options.account else {
-        return Ok(StandingAnswer::Funnel(funnel::count(store, standing, at, options.days).await?));
+        let [funnel] = funnel::count(store, [standing], at, options.days).await?;
+        return Ok(StandingAnswer::Funnel(funnel));
     };
     let column = Cell::column(Subject::Account, standing.name());
     let path = CellPath::Call { function: "days_in_stage", args: Vec::new() };

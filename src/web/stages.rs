@@ -87,8 +87,7 @@ pub(super) async fn show(
     let Query(asked) = asked.map_err(unreadable)?;
     let days = asked.days.filter(|days| PERIODS.contains(days)).unwrap_or(30);
     let now = web.clock.now();
-    let stages = funnel::count(&web.store, Standing::Stage, now, days).await?;
-    let tiers = funnel::count(&web.store, Standing::Tier, now, days).await?;
+    let [stages, tiers] = funnel::count(&web.store, [Standing::Stage, Standing::Tier], now, days).await?;
     let period =
         |of: i64| PeriodView { days: of, href: href("/stages", &[("days", &of.to_string())]), current: of == days };
     let named = |id: &Option<String>| id.clone().unwrap_or_else(|| "none".to_owned());

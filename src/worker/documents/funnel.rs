@@ -2,7 +2,7 @@
 //! they moved, and what attention they got. Where each stands is what playbooks
 //! read: the customer store's column, else what a document has found.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -58,30 +58,70 @@ struct Frame {
 }
 
 /// Counts the accounts in their stages or tiers at an instant, and what changed in the
-/// `days` before it. These are the accounts that the document is for; without one, the
-/// active ones and those on trial.
-pub async fn count(store: &Store, standing: Standing, at: Instant, days: i64) -> anyhow::Result<Funnel> {
-    let frame = frame(store, standing).await?;
-    let column = |name: &str| CellPath::Column(name.to_owned());
-    let in_stage = CellPath::Call { function: "days_in_stage", args: Vec::new() };
-    let mrr = store.schema().column(Subject::Account, "mrr");
-    let mut paths = vec![column("status"), column(standing.name()), column(standing.name()).ago(Some(days)), in_stage];
-    paths.extend(mrr.filter(|mrr| matches!(mrr.ty, Type::Int | Type::Float)).map(|_| column("mrr")));
-    let mut layout = Layout::of(Subject::Account);
-    layout.merge(&paths.into_iter().map(|path| Cell { subject: Subject::Account, path }).collect::<Vec<_>>());
-    let query = FactQuery::new(Arc::new(layout), store.relations())?;
+/// `days` before it, with one walk over the accounts. Counted are those that the
+/// document is for; without one, the active ones and those on trial.
+pub async fn count<const N: usize>(
+    store: &Store,
+    standings: [Standing; N],
+    at: Instant,
+    days: i64,
+) -> anyhow::Result<[Funnel; N]> {
     let attention = store.attention_by_account(at - TimeDelta::days(days), at).await?;
-    let mut counter = Counter::new(frame, standing, attention);
+    let mut layout = Layout::of(Subject::Account);
+    let mut counters = Vec::new();
+    for standing in standings {
+        let cells = Cells::new(store, standing, days);
+        layout.merge(&cells.all());
+        counters.push(Counter::new(frame(store, standing).await?, standing, cells));
+    }
+    let query = FactQuery::new(Arc::new(layout), store.relations())?;
     let mut walk = scan(store.customers_pool(), &query, at).await?;
     loop {
         let chunk = walk.next().await?;
         if chunk.is_empty() {
             break;
         }
-        chunk.iter().for_each(|facts| counter.add(facts));
+        for facts in &chunk {
+            counters.iter_mut().for_each(|counter| counter.add(facts, attention.get(&facts.account)));
+        }
     }
     walk.close().await?;
-    Ok(counter.finish())
+    let mut funnels = counters.into_iter().map(Counter::finish);
+    Ok(standings.map(|_| funnels.next().unwrap_or_default()))
+}
+
+/// What is asked of each account.
+struct Cells {
+    status: Cell,
+    place: Cell,
+    place_then: Cell,
+    days_in_stage: Cell,
+    /// `None` where the store does not have it in numbers.
+    mrr: Option<Cell>,
+}
+
+impl Cells {
+    fn new(store: &Store, standing: Standing, days: i64) -> Cells {
+        let now = |name: &str| Cell::column(Subject::Account, name);
+        let then = |name: &str| {
+            let Cell { subject, path } = now(name);
+            Cell { subject, path: path.ago(Some(days)) }
+        };
+        let in_stage = CellPath::Call { function: "days_in_stage", args: Vec::new() };
+        let mrr = store.schema().column(Subject::Account, "mrr");
+        Cells {
+            status: now("status"),
+            place: now(standing.name()),
+            place_then: then(standing.name()),
+            days_in_stage: Cell { subject: Subject::Account, path: in_stage },
+            mrr: mrr.filter(|mrr| matches!(mrr.ty, Type::Int | Type::Float)).map(|_| now("mrr")),
+        }
+    }
+
+    fn all(&self) -> Vec<Cell> {
+        let always = [&self.status, &self.place, &self.place_then, &self.days_in_stage];
+        always.into_iter().chain(&self.mrr).cloned().collect()
+    }
 }
 
 /// What the published document says. A revision that cannot be read says nothing.
@@ -112,35 +152,30 @@ async fn frame(store: &Store, standing: Standing) -> anyhow::Result<Frame> {
 struct Counter {
     frame: Frame,
     standing: Standing,
-    attention: HashMap<String, Attention>,
+    cells: Cells,
     steps: BTreeMap<Option<String>, (FunnelStep, Vec<i64>)>,
     moves: BTreeMap<(Option<String>, Option<String>), u64>,
     accounts: u64,
 }
 
 impl Counter {
-    fn new(frame: Frame, standing: Standing, attention: HashMap<String, Attention>) -> Counter {
+    fn new(frame: Frame, standing: Standing, cells: Cells) -> Counter {
         let steps = frame.ids.iter().map(|id| (Some(id.clone()), Default::default())).collect();
-        Counter { frame, standing, attention, steps, moves: BTreeMap::new(), accounts: 0 }
+        Counter { frame, standing, cells, steps, moves: BTreeMap::new(), accounts: 0 }
     }
 
-    fn add(&mut self, facts: &Facts) {
-        let of = |path: &dyn Fn(&CellPath) -> bool| {
-            let cells = facts.layout.cells().iter().zip(&facts.values);
-            cells.into_iter().find(|(cell, _)| path(&cell.path)).map_or(&Value::Null, |(_, value)| value)
-        };
-        let name = self.standing.name();
-        let text = |value: &Value| match value {
+    fn add(&mut self, facts: &Facts, attention: Option<&Attention>) {
+        let text = |cell: &Cell| match facts.get(cell)? {
             Value::Text(text) => Some(text.to_string()),
             // A tier of the store may be a number.
             Value::Int(number) => Some(number.to_string()),
             Value::Float(number) => Some(number.to_string()),
             _ => None,
         };
-        let status = text(of(&|path| matches!(path, CellPath::Column(column) if column == "status")));
+        let status = text(&self.cells.status);
         let is_meant = status.is_some_and(|status| self.frame.statuses.contains(&status));
-        let now = text(of(&|path| matches!(path, CellPath::Column(column) if column == name))).filter(|_| is_meant);
-        let then = text(of(&|path| matches!(path, CellPath::Ago { .. })));
+        let now = text(&self.cells.place).filter(|_| is_meant);
+        let then = text(&self.cells.place_then);
         if then != now && (then.is_some() || now.is_some()) {
             *self.moves.entry((then.clone(), now.clone())).or_default() += 1;
             if then.is_some() {
@@ -156,16 +191,16 @@ impl Counter {
         self.accounts += 1;
         let (step, stays) = self.steps.entry(now).or_default();
         step.accounts += 1;
-        if let Value::Int(days) = of(&|path| matches!(path, CellPath::Call { .. })) {
+        if let Some(Value::Int(days)) = facts.get(&self.cells.days_in_stage) {
             stays.push(*days);
         }
-        let mrr = match of(&|path| matches!(path, CellPath::Column(column) if column == "mrr")) {
-            Value::Int(whole) => Some(*whole as f64),
-            Value::Float(number) => Some(*number),
+        let mrr = match self.cells.mrr.as_ref().and_then(|cell| facts.get(cell)) {
+            Some(Value::Int(whole)) => Some(*whole as f64),
+            Some(Value::Float(number)) => Some(*number),
             _ => None,
         };
         step.mrr = step.mrr.into_iter().chain(mrr).reduce(|sum, more| sum + more);
-        if let Some(attention) = self.attention.get(&facts.account) {
+        if let Some(attention) = attention {
             step.attention.touches += attention.touches;
             step.attention.tasks += attention.tasks;
             step.attention.mails += attention.mails;

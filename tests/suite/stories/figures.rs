@@ -1,7 +1,6 @@
 //! Figures over all accounts: what they are, when there is none, and what is kept.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keepwell::clock::Instant;
 use keepwell::store::Store;
@@ -9,7 +8,7 @@ use keepwell::store::documents::kpis::KpiRow;
 use keepwell::worker::runs::scheduler;
 use serde_json::json;
 
-use crate::support::wire::{Deciding, Fate, Statement, Watcher, Wire};
+use crate::support::wire::{Walks, Wire};
 use crate::support::world::{World, at};
 
 const CHURN: &str = "kpi: churn-rate\nabout: Accounts that left in a month.\nunit: percent\nschedule: \"0 6 * * *\"\nvalue: share_of(account.status == \"churned\", account.ago(30).status == \"active\")\n";
@@ -193,19 +192,6 @@ async fn a_history_is_kept_with_the_change_of_a_month_and_forgotten_with_the_evi
     assert!(left.iter().all(|row| row.at >= at("2026-02-20T00:00:00Z")) && !left.is_empty());
 }
 
-/// Counts the walks over accounts that a client begins.
-#[derive(Default)]
-struct Walks(AtomicUsize);
-
-impl Watcher for Walks {
-    fn asked<'a>(&'a self, statement: &'a Statement) -> Deciding<'a> {
-        if statement.text.starts_with("declare facts") {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-        Box::pin(async { Fate::Passes })
-    }
-}
-
 #[tokio::test]
 async fn all_figures_of_an_instant_are_asked_in_one_pass() {
     let world = company().await;
@@ -225,8 +211,8 @@ async fn all_figures_of_an_instant_are_asked_in_one_pass() {
     let shared = Arc::new(world.beside(Store::connect(wire.options(), 4)));
     scheduler::manual(&shared, at("2026-03-02T09:00:00Z")).await.unwrap();
     assert_eq!(figures(&world, "2026-03-02T09:00:00Z").await.len(), 5);
-    assert_eq!(walks.0.swap(0, Ordering::SeqCst), 1);
+    assert_eq!(walks.count(), 1);
     // Who comes second asks nothing.
     scheduler::manual(&shared, at("2026-03-02T09:00:00Z")).await.unwrap();
-    assert_eq!(walks.0.load(Ordering::SeqCst), 0);
+    assert_eq!(walks.count(), 0);
 }

@@ -250,7 +250,7 @@ async fn a_funnel_counts_where_accounts_stand_and_how_they_moved() {
     world.event("a1", "meeting", "2026-03-03T10:00:00Z").await.event("a3", "meeting", "2026-01-03T10:00:00Z").await;
     world.run_at("2026-03-12T09:00:00Z").await;
     let now = at("2026-03-14T09:00:00Z");
-    let stages = funnel::count(world.store(), Standing::Stage, now, 7).await.unwrap();
+    let [stages] = funnel::count(world.store(), [Standing::Stage], now, 7).await.unwrap();
     let ids: Vec<&str> = stages.steps.iter().map(|step| step.id.as_deref().unwrap_or("none")).collect();
     // The document's, in their order, whether or not somebody is there; then the store's.
     assert_eq!(ids, ["onboarding", "adopted", "growing", "renewal"]);
@@ -267,7 +267,7 @@ async fn a_funnel_counts_where_accounts_stand_and_how_they_moved() {
     let moved: Vec<_> = stages.moves.iter().filter(|one| one.from.as_deref() == Some("onboarding")).collect();
     assert_eq!((moved.len(), moved[0].to.as_deref(), moved[0].accounts), (1, Some("growing"), 1));
 
-    let tiers = funnel::count(world.store(), Standing::Tier, now, 30).await.unwrap();
+    let [tiers] = funnel::count(world.store(), [Standing::Tier], now, 30).await.unwrap();
     assert_eq!((step(&tiers, "A").accounts, step(&tiers, "A").mrr), (1, Some(6000.0)));
     assert_eq!((step(&tiers, "B").accounts, step(&tiers, "B").mrr), (2, Some(1200.0)));
     assert_eq!(

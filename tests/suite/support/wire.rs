@@ -11,6 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
@@ -240,5 +241,25 @@ fn word(bytes: &[u8]) -> (&[u8], &[u8]) {
     match bytes.iter().position(|byte| *byte == 0) {
         Some(at) => (&bytes[..at], &bytes[at + 1..]),
         None => (bytes, &[]),
+    }
+}
+
+/// Counts the walks over accounts that a client begins.
+#[derive(Default)]
+pub struct Walks(AtomicUsize);
+
+impl Walks {
+    /// How many there were since this was asked last.
+    pub fn count(&self) -> usize {
+        self.0.swap(0, Ordering::SeqCst)
+    }
+}
+
+impl Watcher for Walks {
+    fn asked<'a>(&'a self, statement: &'a Statement) -> Deciding<'a> {
+        if statement.text.starts_with("declare facts") {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+        Box::pin(async { Fate::Passes })
     }
 }

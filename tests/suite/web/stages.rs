@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::accounts::site;
 use super::*;
-use crate::support::world::{World, playbook};
+use crate::support::wire::{Walks, Wire};
+use crate::support::world::{World, at, playbook};
 
 const LIFECYCLE: &str = "lifecycle: customer\nabout: Where a customer stands.\nstages:
   - { id: onboarding, enter: true }
@@ -55,4 +56,22 @@ async fn stages_and_tiers_are_counted_and_an_account_shows_its_moves() {
     account.shows("<li>Stage <strong>large one</strong> <span class=\"quiet\">from none</span>\n    <span class=\"line\">enter: account.mrr = 9000</span>");
     account.shows("<li>Tier <strong>A</strong>");
     site.get("/accounts").await.shows("<td data-label=\"Tier\">A</td>");
+}
+
+#[tokio::test]
+async fn both_are_counted_with_one_walk_over_the_accounts() {
+    let world = World::new().await;
+    world.playbook(LIFECYCLE);
+    world.playbook(TIERS);
+    world.account("a1", json!({ "tier": null })).await;
+    world.run_at("2026-03-01T09:00:00Z").await;
+    let walks = Arc::new(Walks::default());
+    let wire = Wire::before(&world.store().pool().connect_options(), walks.clone());
+    let store = Store::connect(wire.options(), 4);
+    let state = WebState::new(Arc::new(world.beside(store.clone())), Clock::Fixed(at("2026-03-05T12:00:00Z")));
+    let site = Site { router: router(Audience::Colleagues, state), pool: store.pool().clone(), store };
+    let page = site.get("/stages").await;
+    page.shows("<th scope=\"row\">onboarding</th>");
+    page.shows("<th scope=\"row\">B</th>");
+    assert_eq!(walks.count(), 1);
 }
