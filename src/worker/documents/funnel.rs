@@ -93,6 +93,7 @@ pub async fn count<const N: usize>(
 /// What is asked of each account.
 struct Cells {
     status: Cell,
+    status_then: Cell,
     place: Cell,
     place_then: Cell,
     days_in_stage: Cell,
@@ -111,6 +112,7 @@ impl Cells {
         let mrr = store.schema().column(Subject::Account, "mrr");
         Cells {
             status: now("status"),
+            status_then: then("status"),
             place: now(standing.name()),
             place_then: then(standing.name()),
             days_in_stage: Cell { subject: Subject::Account, path: in_stage },
@@ -119,7 +121,7 @@ impl Cells {
     }
 
     fn all(&self) -> Vec<Cell> {
-        let always = [&self.status, &self.place, &self.place_then, &self.days_in_stage];
+        let always = [&self.status, &self.status_then, &self.place, &self.place_then, &self.days_in_stage];
         always.into_iter().chain(&self.mrr).cloned().collect()
     }
 }
@@ -172,10 +174,13 @@ impl Counter {
             Value::Float(number) => Some(number.to_string()),
             _ => None,
         };
+        let is_of = |status: Option<&String>| status.is_some_and(|status| self.frame.statuses.contains(status));
         let status = text(&self.cells.status);
-        let is_meant = status.is_some_and(|status| self.frame.statuses.contains(&status));
+        let is_meant = is_of(status.as_ref());
+        // An account whose status of then is on no record had that of today.
+        let was_meant = is_of(text(&self.cells.status_then).or(status).as_ref());
         let now = text(&self.cells.place).filter(|_| is_meant);
-        let then = text(&self.cells.place_then);
+        let then = text(&self.cells.place_then).filter(|_| was_meant);
         if then != now && (then.is_some() || now.is_some()) {
             *self.moves.entry((then.clone(), now.clone())).or_default() += 1;
             if then.is_some() {

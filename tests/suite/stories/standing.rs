@@ -277,3 +277,27 @@ async fn a_funnel_counts_where_accounts_stand_and_how_they_moved() {
     );
     assert_eq!(step(&tiers, "Z").accounts, 1);
 }
+
+#[tokio::test]
+async fn who_churned_has_left_in_the_period_in_which_that_was() {
+    let world = World::new().await;
+    world.playbook(LIFECYCLE);
+    for account in ["stays", "churns", "churned-once"] {
+        world.account(account, json!({})).await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.sql("update customers.accounts set status = 'churned' where id like 'churn%'").await;
+    // Of the other one nothing is on record.
+    world
+        .sql(
+            "insert into customers.account_changes (account_id, at, became) values
+             ('churns', '2026-03-01', '{\"status\": \"active\"}'), ('churns', '2026-03-05', '{\"status\": \"churned\"}')",
+        )
+        .await;
+    let counts = async |when: &str| {
+        let [stages] = funnel::count(world.store(), [Standing::Stage], at(when), 7).await.unwrap();
+        (step(&stages, "onboarding").accounts, step(&stages, "onboarding").left, stages.moves.len())
+    };
+    assert_eq!(counts("2026-03-10T09:00:00Z").await, (1, 1, 1));
+    assert_eq!(counts("2026-03-20T09:00:00Z").await, (1, 0, 0));
+}
