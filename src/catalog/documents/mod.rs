@@ -85,9 +85,11 @@ impl ReadyDocument {
 
     /// Whether it reads what another document of its stage finds at the same instant.
     pub fn waits_for(&self, other: &ReadyDocument) -> bool {
-        if self.document.kind.stage != other.document.kind.stage {
-            return false;
-        }
+        self.document.kind.stage == other.document.kind.stage && self.reads(other)
+    }
+
+    /// Whether it reads what another document finds, of whatever stage that is.
+    pub fn reads(&self, other: &ReadyDocument) -> bool {
         match &other.body {
             ReadyBodyOfDocument::Score(_) => self.scores_read().contains(other.document.id.as_str()),
             ReadyBodyOfDocument::Lifecycle(_) => self.reads_standing(Standing::Stage),

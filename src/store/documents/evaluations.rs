@@ -113,6 +113,17 @@ impl Store {
         Ok(ids.into_iter().collect())
     }
 
+    /// The evaluations that somebody works on, of slots until an instant, itself included.
+    pub async fn open_evaluations(&self, until: Instant) -> sqlx::Result<Vec<Evaluation>> {
+        sqlx::query_as(
+            "select document, slot, revision, token from keepwell.evaluations
+             where state = 'running' and slot <= $1 order by slot, document",
+        )
+        .bind(until)
+        .fetch_all(self.pool())
+        .await
+    }
+
     /// Takes over evaluations whose holder went away.
     pub async fn take_over_evaluations(&self) -> sqlx::Result<Vec<Evaluation>> {
         let now = self.lease_clock().await?;

@@ -5,7 +5,9 @@
 //! carries it out. The playbooks of an instant wait until no document that was due
 //! by then is open any more. They never wait for one that has failed, which is over,
 //! nor longer than [`PATIENCE`] for one that somebody has: then they go on with what
-//! was found the time before. Documents wait for nobody but those that they read.
+//! was found the time before. Documents wait as long, and for nobody but those that
+//! they read and that come before them in the order of an instant: so none waits for
+//! one that waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use chrono::TimeDelta;
 use super::evaluate::{Evaluated, evaluate};
 use super::gather::gather;
 use super::loaded::LoadedDocument;
+use crate::catalog::documents::ReadyDocument;
 use crate::clock::Instant;
 use crate::playbook::document::Stage;
 use crate::postgres::describe_error;
@@ -24,7 +27,7 @@ use crate::store::runs::playbooks::Published;
 use crate::store::upkeep::stopped::Stopped;
 use crate::worker::shared::Shared;
 
-/// How long after their instant playbooks wait for documents of that instant.
+/// How long after their instant playbooks and documents wait for documents of that instant.
 const PATIENCE: TimeDelta = TimeDelta::minutes(10);
 
 /// What became of the documents that are due.
@@ -51,6 +54,13 @@ impl DueDocuments {
 struct DueDocument {
     published: Published,
     loaded: Arc<LoadedDocument>,
+}
+
+impl DueDocument {
+    /// Whether it is about all accounts together.
+    fn is_figure(&self) -> bool {
+        self.loaded.ready.document.kind.stage == Stage::Figures
+    }
 }
 
 /// Evaluates every document that is due at `now`, each at its latest slot: however
@@ -81,22 +91,40 @@ pub async fn settle(shared: &Arc<Shared>, stopped: &Stopped, now: Instant) -> an
         let Some(slot) = loaded.ready.schedule.latest_between(published.slots_after, now) else { continue };
         slots.entry(slot).or_default().push(DueDocument { published, loaded });
     }
+    // Those that wait have no row yet, and others wait for them.
+    let mut waiting: Vec<Arc<LoadedDocument>> = Vec::new();
     for (slot, documents) in slots {
-        let documents = in_order(documents);
+        let (documents, mut open) = (in_order(documents), open_by(shared, slot).await?);
+        open.extend(waiting.iter().cloned());
+        let mut is_gathered = false;
         for (place, document) in documents.iter().enumerate() {
-            gather_before(shared, &documents, place, stopped, slot).await;
+            if waits(document, &open, slot, now) {
+                due.leave_open(slot);
+                open.push(document.loaded.clone());
+                waiting.push(document.loaded.clone());
+                continue;
+            }
+            if document.is_figure() && !is_gathered {
+                let is_next = |due: &&DueDocument| !waits(due, &open, slot, now);
+                gather_figures(shared, documents[place..].iter().filter(is_next), stopped, slot).await;
+                is_gathered = true;
+            }
             match evaluate_at(shared, &document.published, slot, RunKind::Scheduled, stopped, now).await {
                 Ok(Evaluated::Over) => {
                     due.handled += 1;
                     // Only now: whoever dies before this finds its row.
                     store.settle_slots(&document.published.id, slot).await?;
                 }
-                Ok(Evaluated::Open) => due.leave_open(slot),
+                Ok(Evaluated::Open) => {
+                    due.leave_open(slot);
+                    open.push(document.loaded.clone());
+                }
                 // One document's trouble is not another's.
                 Err(error) => {
                     let why = describe_error(error.as_ref());
                     tracing::error!(document = %document.published.id, %slot, "the evaluation failed: {why}");
                     due.leave_open(slot);
+                    open.push(document.loaded.clone());
                 }
             }
         }
@@ -115,12 +143,36 @@ pub async fn manual(shared: &Arc<Shared>, stopped: &Stopped, slot: Instant) -> a
     }
     let mut handled = 0;
     let documents = in_order(documents);
+    let first_figure = documents.iter().position(DueDocument::is_figure);
     for (place, document) in documents.iter().enumerate() {
-        gather_before(shared, &documents, place, stopped, slot).await;
+        if first_figure == Some(place) {
+            gather_figures(shared, documents[place..].iter(), stopped, slot).await;
+        }
         evaluate_at(shared, &document.published, slot, RunKind::Manual, stopped, slot).await?;
         handled += 1;
     }
     Ok(handled)
+}
+
+/// The documents of which somebody evaluates that instant, or one before it.
+async fn open_by(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<Vec<Arc<LoadedDocument>>> {
+    let mut open = Vec::new();
+    for evaluation in shared.store.open_evaluations(slot).await? {
+        // One that this version cannot use says nothing of what it finds.
+        open.extend(shared.document(&evaluation.document, &evaluation.revision).await?.ok());
+    }
+    Ok(open)
+}
+
+/// Whether a document that is due at an instant waits for one of those that are open:
+/// it reads what that one finds, and comes after it.
+fn waits(due: &DueDocument, open: &[Arc<LoadedDocument>], slot: Instant, now: Instant) -> bool {
+    let ready = &due.loaded.ready;
+    let is_before = |other: &ReadyDocument| {
+        other.document.kind.stage <= ready.document.kind.stage && other.document.id != ready.document.id
+    };
+    let mut open = open.iter().map(|loaded| &loaded.ready);
+    now - slot < PATIENCE && open.any(|other| is_before(other) && ready.reads(other))
 }
 
 async fn evaluate_at(
@@ -143,22 +195,16 @@ async fn evaluate_at(
     })
 }
 
-/// Before the first document about the whole: asks together what all of them ask,
-/// once the others have written what they find.
-async fn gather_before(
+/// Asks together what these documents about the whole ask. It is called before the
+/// first of them, once the others have written what they find.
+async fn gather_figures<'d>(
     shared: &Arc<Shared>,
-    documents: &[DueDocument],
-    place: usize,
+    documents: impl Iterator<Item = &'d DueDocument>,
     stopped: &Stopped,
     slot: Instant,
 ) {
-    let is_figure = |due: &DueDocument| due.loaded.ready.document.kind.stage == Stage::Figures;
-    let is_first = |due: &&DueDocument| !documents[..place].iter().any(is_figure) && is_figure(due);
-    if documents.get(place).filter(is_first).is_none() {
-        return;
-    }
-    let due = documents[place..].iter().filter(|due| is_figure(due) && !stopped.covers(&due.published.id));
-    if let Err(error) = gather(shared, due.map(|due| &due.loaded), slot).await {
+    let documents = documents.filter(|due| due.is_figure() && !stopped.covers(&due.published.id));
+    if let Err(error) = gather(shared, documents.map(|due| &due.loaded), slot).await {
         let why = describe_error(error.as_ref());
         tracing::warn!(%slot, "the figures are asked for one by one: {why}");
     }

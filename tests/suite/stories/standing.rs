@@ -2,7 +2,7 @@
 
 use keepwell::facts::Standing;
 use keepwell::store::customers::data_subject::Person;
-use keepwell::store::documents::evaluations::OpenedEvaluation;
+use keepwell::store::documents::evaluations::{EvaluationEnd, EvaluationTally, OpenedEvaluation};
 use keepwell::store::documents::standings::NewMove;
 use keepwell::store::runs::RunKind;
 use keepwell::worker::documents::funnel::{self, Funnel, FunnelStep};
@@ -300,4 +300,59 @@ async fn who_churned_has_left_in_the_period_in_which_that_was() {
     };
     assert_eq!(counts("2026-03-10T09:00:00Z").await, (1, 1, 1));
     assert_eq!(counts("2026-03-20T09:00:00Z").await, (1, 0, 0));
+}
+
+#[tokio::test]
+async fn a_document_waits_ten_minutes_for_one_that_it_reads_and_another_daemon_has() {
+    let world = World::new().await;
+    world.playbook(LIFECYCLE);
+    let score = |id: &str, value: &str| {
+        let factor = format!("{{ id: one, weight: 1, value: \"{value}\" }}");
+        format!("score: {id}\nabout: x\nschedule: \"0 9 * * *\"\nfactors: [ {factor} ]\n")
+    };
+    world.playbook(&score("alone", "account.mrr"));
+    world.playbook(&score("depth", r#"account.stage == \"growing\""#));
+    world.playbook(
+        "kpi: deep\nabout: x\nunit: count\nschedule: \"0 9 * * *\"\nvalue: mean_of(account.score(\"depth\"))\n",
+    );
+    world.account("a1", json!({ "seats": 3 })).await;
+    world.pass_at("2026-03-02T08:00:00Z").await;
+    let store = world.store();
+    let documents = store.published_documents().await.unwrap();
+    let revision = documents.into_iter().find(|one| one.id == "customer").unwrap().revision;
+    let open = async |when: &str| {
+        let opened =
+            store.open_evaluation("customer", &revision, at(when), RunKind::Scheduled, at(when)).await.unwrap();
+        world.sql("update keepwell.evaluations set lease_until = '2099-01-01' where state = 'running'").await;
+        let OpenedEvaluation::Ours(theirs) = opened else { panic!("{opened:?}") };
+        theirs
+    };
+    let over = async || -> Vec<String> {
+        let rows =
+            "select format('%s %s', document, to_char(slot at time zone 'UTC', 'MM-DD')) from keepwell.evaluations
+            where state = 'done' order by slot, document";
+        sqlx::query_scalar(rows).fetch_all(store.pool()).await.unwrap()
+    };
+    let theirs = open("2026-03-02T09:00:00Z").await;
+    world.pass_at("2026-03-02T09:00:10Z").await;
+    assert_eq!(over().await, ["alone 03-02"], "the figure waits for the score that waits");
+    let one = NewMove {
+        account: "a1".to_owned(),
+        value: Some("growing".to_owned()),
+        was: None,
+        clause: "enter",
+        reason: String::new(),
+    };
+    store.write_moves(Standing::Stage, "customer", theirs.slot, &[one]).await.unwrap();
+    let (end, tally) = (EvaluationEnd::Done, EvaluationTally::default());
+    store.end_evaluation(&theirs, end, None, &tally, theirs.slot).await.unwrap().unwrap();
+    world.pass_at("2026-03-02T09:00:20Z").await;
+    assert_eq!(over().await, ["alone 03-02", "customer 03-02", "deep 03-02", "depth 03-02"]);
+    assert_eq!(store.latest_kpis(at("2026-03-02T09:00:00Z")).await.unwrap()[0].value, Some(100.0));
+
+    open("2026-03-03T09:00:00Z").await;
+    world.pass_at("2026-03-03T09:09:59Z").await;
+    assert_eq!(over().await[4..], ["alone 03-03"]);
+    world.pass_at("2026-03-03T09:10:00Z").await;
+    assert_eq!(over().await[4..], ["alone 03-03", "deep 03-03", "depth 03-03"]);
 }
