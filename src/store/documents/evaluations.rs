@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::clock::Instant;
 use crate::facts::SubjectId;
 use crate::random;
 use crate::store::lease::{Lost, unless_lost};
+use crate::store::messages::insert::OwnerNotice;
 use crate::store::runs::RunKind;
 use crate::store::{LEASE, Store};
 
@@ -30,13 +31,6 @@ pub enum OpenedEvaluation {
     Theirs,
     /// It was done before, or was skipped, or has failed.
     Ended,
-}
-
-/// How an evaluation ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EvaluationEnd {
-    Done,
-    Failed,
 }
 
 /// What an evaluation counts.
@@ -154,37 +148,43 @@ impl Store {
         Ok(unless_lost(renewed.rows_affected()))
     }
 
-    /// Ends an evaluation.
-    pub async fn end_evaluation(
+    /// Ends an evaluation that is done.
+    pub async fn finish_evaluation(
         &self,
         evaluation: &Evaluation,
-        end: EvaluationEnd,
-        reason: Option<&str>,
         tally: &EvaluationTally,
         now: Instant,
     ) -> sqlx::Result<Result<(), Lost>> {
-        let state = match end {
-            EvaluationEnd::Done => "done",
-            EvaluationEnd::Failed => "failed",
-        };
-        let ended = sqlx::query(
-            "update keepwell.evaluations set state = $4, reason = $5, subjects = $6, written = $7, undecided = $8,
-                 details = $9, ended_at = $10, token = null, lease_until = null
-             where document = $1 and slot = $2 and token = $3",
+        let ended = end(&mut *self.pool().acquire().await?, evaluation, "done", None, tally, now).await?;
+        Ok(unless_lost(ended))
+    }
+
+    /// Ends an evaluation as failed, and writes the notice unless the one before it has
+    /// failed, too: then it was written by that one, or by one before.
+    pub async fn fail_evaluation(
+        &self,
+        evaluation: &Evaluation,
+        reason: &str,
+        notice: Option<&OwnerNotice<'_>>,
+        now: Instant,
+    ) -> sqlx::Result<Result<(), Lost>> {
+        let naming = self.naming().await?;
+        let mut tx = self.pool().begin().await?;
+        let nothing = EvaluationTally::default();
+        let ended = end(&mut tx, evaluation, "failed", Some(reason), &nothing, now).await?;
+        let before: Option<String> = sqlx::query_scalar(
+            "select state from keepwell.evaluations where document = $1 and slot < $2 and state in ('done', 'failed')
+             order by slot desc limit 1",
         )
         .bind(&evaluation.document)
         .bind(evaluation.slot)
-        .bind(evaluation.token)
-        .bind(state)
-        .bind(reason)
-        .bind(tally.subjects)
-        .bind(tally.written)
-        .bind(tally.undecided)
-        .bind(serde_json::json!(tally.details))
-        .bind(now)
-        .execute(self.pool())
+        .fetch_optional(&mut *tx)
         .await?;
-        Ok(unless_lost(ended.rows_affected()))
+        if let Some(notice) = notice.filter(|_| ended > 0 && before.as_deref() != Some("failed")) {
+            notice.insert(&mut tx, naming, now).await?;
+        }
+        tx.commit().await?;
+        Ok(unless_lost(ended))
     }
 
     /// Records a slot at which a document is not evaluated, with the reason.
@@ -216,4 +216,33 @@ impl Store {
     pub(crate) fn lease_third() -> std::time::Duration {
         (LEASE / 3).to_std().unwrap_or_default()
     }
+}
+
+/// Ends an evaluation that is still its holder's; how many rows that changed.
+async fn end(
+    connection: &mut PgConnection,
+    evaluation: &Evaluation,
+    state: &str,
+    reason: Option<&str>,
+    tally: &EvaluationTally,
+    now: Instant,
+) -> sqlx::Result<u64> {
+    let ended = sqlx::query(
+        "update keepwell.evaluations set state = $4, reason = $5, subjects = $6, written = $7, undecided = $8,
+             details = $9, ended_at = $10, token = null, lease_until = null
+         where document = $1 and slot = $2 and token = $3",
+    )
+    .bind(&evaluation.document)
+    .bind(evaluation.slot)
+    .bind(evaluation.token)
+    .bind(state)
+    .bind(reason)
+    .bind(tally.subjects)
+    .bind(tally.written)
+    .bind(tally.undecided)
+    .bind(serde_json::json!(tally.details))
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(ended.rows_affected())
 }

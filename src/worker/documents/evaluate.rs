@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::write_results;
 use crate::clock::Instant;
+use crate::ids;
 use crate::postgres::describe_error;
-use crate::store::documents::evaluations::{Evaluation, EvaluationEnd, EvaluationTally};
+use crate::store::documents::evaluations::Evaluation;
 use crate::store::lease::Lost;
+use crate::store::messages::insert::{NoticeText, OwnerNotice};
 use crate::store::{FailureKind, failure_kind};
 use crate::worker::runs::evaluation_budget::BudgetSpent;
 use crate::worker::shared::Shared;
@@ -57,12 +59,22 @@ async fn attempt(shared: &Arc<Shared>, evaluation: &Evaluation, now: Instant) ->
             "not everything could be decided"
         );
     }
-    Ok(shared.store.end_evaluation(evaluation, EvaluationEnd::Done, None, &tally, now).await??)
+    Ok(shared.store.finish_evaluation(evaluation, &tally, now).await??)
 }
 
-/// Ends an evaluation as failed, visibly.
+/// Ends an evaluation as failed, visibly. The owners hear of the first that fails, and
+/// again only when one has succeeded meanwhile.
 async fn fail(shared: &Shared, evaluation: &Evaluation, why: &str, now: Instant) -> anyhow::Result<()> {
-    tracing::error!(document = %evaluation.document, slot = %evaluation.slot, "the evaluation failed: {why}");
-    let (end, nothing) = (EvaluationEnd::Failed, EvaluationTally::default());
-    Ok(shared.store.end_evaluation(evaluation, end, Some(why), &nothing, now).await??)
+    let (document, slot) = (&evaluation.document, evaluation.slot);
+    tracing::error!(document = %document, slot = %slot, "the evaluation failed: {why}");
+    let text = format!(
+        "The document {document} could not be evaluated at {}: {why}.\n\nWhat it found before stays, and is what \
+         others read until it succeeds. The next slot tries again; this is said once until one has succeeded.",
+        slot.format("%Y-%m-%d %H:%M UTC")
+    );
+    let text = NoticeText { subject: &format!("Not evaluated: {document}"), text: &text };
+    let id = ids::notice(&["not evaluated", document, &slot.to_rfc3339()]);
+    let alerts_to = shared.config.alerts_to.as_deref();
+    let notice = alerts_to.map(|to| OwnerNotice::alert(id, document, to, text));
+    Ok(shared.store.fail_evaluation(evaluation, why, notice.as_ref(), now).await??)
 }

@@ -219,8 +219,7 @@ async fn an_evaluation_of_a_daemon_that_went_away_is_finished_and_playbooks_wait
     assert_eq!(lines(&rescued, "account"), ["a1", "a2"]);
     // Its holder comes back, and finds that it is no longer its own.
     let tally = EvaluationTally::default();
-    let end = keepwell::store::documents::evaluations::EvaluationEnd::Done;
-    assert!(store.end_evaluation(&theirs, end, None, &tally, slot).await.unwrap().is_err());
+    assert!(store.finish_evaluation(&theirs, &tally, slot).await.unwrap().is_err());
 }
 
 #[tokio::test]
@@ -248,6 +247,39 @@ async fn playbooks_wait_ten_minutes_at_most_and_never_for_one_that_failed() {
     let last = evaluations(&world).await.pop().unwrap();
     assert!(last.starts_with("health 03-02T09:00"), "{last}");
     assert_eq!(lines(&world.runs().await, "playbook slot"), ["rescue 03-02T09:00", "rescue 03-03T09:00"]);
+}
+
+#[tokio::test]
+async fn the_owners_hear_of_an_evaluation_that_fails_once_until_one_succeeds() {
+    let world = World::new().await;
+    world.playbook("score: size\nabout: x\nschedule: \"0 9 1 1 *\"\nfactors: [{ id: seats, weight: 1, value: account.seats * 1 }]\n");
+    world.account("a1", json!({ "seats": 30 })).await;
+    let notices = async || -> Vec<(String, String, String)> {
+        sqlx::query_as(
+            "select to_address, subject, body_text from keepwell.messages where step = 'alert' order by created_at",
+        )
+        .fetch_all(world.store().pool())
+        .await
+        .unwrap()
+    };
+    for (when, column, state, heard) in [
+        ("2026-03-02T09:00:00Z", "seats to chairs", "failed", 1),
+        ("2026-03-03T09:00:00Z", "", "failed", 1),
+        ("2026-03-04T09:00:00Z", "chairs to seats", "done", 1),
+        ("2026-03-05T09:00:00Z", "seats to chairs", "failed", 2),
+    ] {
+        world.publish_at(when).await;
+        if !column.is_empty() {
+            world.sql(&format!("alter table customers.accounts rename column {column}")).await;
+        }
+        world.run_at(when).await;
+        let last = evaluations(&world).await.pop().unwrap();
+        assert!(last.contains(&format!(" manual {state} ")), "{last}");
+        assert_eq!(notices().await.len(), heard, "{when}");
+    }
+    let (to, subject, text) = notices().await.remove(0);
+    assert_eq!((to.as_str(), subject.as_str()), ("ops@acme.example", "Not evaluated: size"));
+    assert!(text.contains("at 2026-03-02 09:00 UTC") && text.contains("seats"), "{text}");
 }
 
 #[tokio::test]

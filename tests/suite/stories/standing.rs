@@ -2,7 +2,7 @@
 
 use keepwell::facts::Standing;
 use keepwell::store::customers::data_subject::Person;
-use keepwell::store::documents::evaluations::{EvaluationEnd, EvaluationTally, OpenedEvaluation};
+use keepwell::store::documents::evaluations::{EvaluationTally, OpenedEvaluation};
 use keepwell::store::documents::standings::NewMove;
 use keepwell::store::runs::RunKind;
 use keepwell::worker::documents::funnel::{self, Funnel, FunnelStep};
@@ -344,8 +344,7 @@ async fn a_document_waits_ten_minutes_for_one_that_it_reads_and_another_daemon_h
         reason: String::new(),
     };
     store.write_moves(Standing::Stage, "customer", theirs.slot, &[one]).await.unwrap();
-    let (end, tally) = (EvaluationEnd::Done, EvaluationTally::default());
-    store.end_evaluation(&theirs, end, None, &tally, theirs.slot).await.unwrap().unwrap();
+    store.finish_evaluation(&theirs, &EvaluationTally::default(), theirs.slot).await.unwrap().unwrap();
     world.pass_at("2026-03-02T09:00:20Z").await;
     assert_eq!(over().await, ["alone 03-02", "customer 03-02", "deep 03-02", "depth 03-02"]);
     assert_eq!(store.latest_kpis(at("2026-03-02T09:00:00Z")).await.unwrap()[0].value, Some(100.0));
