@@ -13,7 +13,7 @@ use super::page::{Frame, Trouble, Web, below, moment};
 use super::{WebState, fact};
 use crate::clock::Instant;
 use crate::playbook::document::KpiDefinition;
-use crate::store::documents::kpis::KpiRow;
+use crate::store::documents::kpis::{KpiRow, KpiValue};
 use crate::worker::documents::definitions::kpi_definitions;
 
 /// How far back a line goes.
@@ -34,6 +34,7 @@ struct KpiLine {
     id: String,
     href: String,
     about: Option<String>,
+    unit: String,
     value: Option<String>,
     change: Option<String>,
     missing: Option<String>,
@@ -77,11 +78,12 @@ pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
         web.store.latest_kpis(now).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
     let mut values = values(&web, now).await?;
     let kpis = definitions.into_iter().map(|(id, definition)| {
-        let history = values.remove(&id).unwrap_or_default();
-        let line = history_line(&history, definition.unit.name());
+        let unit = definition.unit.name();
+        let history = values.remove(&(id.clone(), unit.to_owned())).unwrap_or_default();
+        let line = history_line(&history, unit);
         match latest.remove(&id) {
             Some(row) => KpiLine { line, ..kpi_line(&web, row, definition.about) },
-            None => not_made_yet(id, definition.about),
+            None => not_made_yet(id, definition),
         }
     });
     let page = KpiList { kpis: kpis.collect() };
@@ -98,7 +100,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     }
     let unit = definition.as_ref().map(|definition| definition.unit.name());
     let unit = unit.or_else(|| history.first().map(|row| unit_of(&row.unit))).unwrap_or("count");
-    let points = values(&web, now).await?.remove(&id).unwrap_or_default();
+    let points = values(&web, now).await?.remove(&(id.clone(), unit.to_owned())).unwrap_or_default();
     let page = KpiPage {
         about: definition.as_ref().and_then(|definition| definition.about.clone()),
         definition: definition.map(view),
@@ -124,11 +126,14 @@ fn unit_of(word: &str) -> &'static str {
     known.map_or("count", |unit| unit.name())
 }
 
-/// The values of each KPI, the oldest first.
-async fn values(web: &WebState, now: Instant) -> Result<BTreeMap<String, Vec<(Instant, f64)>>, Trouble> {
-    let mut values: BTreeMap<String, Vec<(Instant, f64)>> = BTreeMap::new();
-    for (id, at, value) in web.store.kpi_values(now - LINE, now).await? {
-        values.entry(id).or_default().push((at, value));
+/// The values of a line, the oldest first.
+type LineValues = Vec<(Instant, f64)>;
+
+/// The values of each KPI by its unit: numbers of two units make no line.
+async fn values(web: &WebState, now: Instant) -> Result<BTreeMap<(String, String), LineValues>, Trouble> {
+    let mut values: BTreeMap<(String, String), LineValues> = BTreeMap::new();
+    for KpiValue { id, unit, at, value } in web.store.kpi_values(now - LINE, now).await? {
+        values.entry((id, unit)).or_default().push((at, value));
     }
     Ok(values)
 }
@@ -143,14 +148,16 @@ fn kpi_line(web: &WebState, row: KpiRow, about: Option<String>) -> KpiLine {
         missing: row.missing,
         at: Some(moment(row.at, web.zone)),
         line: None,
+        unit: row.unit,
         id: row.id,
     }
 }
 
-fn not_made_yet(id: String, about: Option<String>) -> KpiLine {
+fn not_made_yet(id: String, definition: KpiDefinition) -> KpiLine {
     KpiLine {
         href: below("/kpis", &id),
-        about,
+        about: definition.about,
+        unit: definition.unit.name().to_owned(),
         value: None,
         change: None,
         missing: Some("it was not calculated yet".to_owned()),

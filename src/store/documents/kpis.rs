@@ -32,6 +32,16 @@ pub struct KpiRow {
     pub before_at: Option<Instant>,
 }
 
+/// A value in a line of a document's figures.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct KpiValue {
+    pub id: String,
+    /// What the number was by the document of that time.
+    pub unit: String,
+    pub at: Instant,
+    pub value: f64,
+}
+
 /// A figure with the one of a month before.
 const FIGURES: &str = "select k.id, k.at, k.revision, k.value, k.unit, k.missing, b.value as before, b.at as before_at
     from keepwell.kpis k
@@ -72,9 +82,9 @@ impl Store {
 
     /// The values of all documents after one instant and until another, itself
     /// included, in order of their ids and instants.
-    pub async fn kpi_values(&self, after: Instant, until: Instant) -> sqlx::Result<Vec<(String, Instant, f64)>> {
+    pub async fn kpi_values(&self, after: Instant, until: Instant) -> sqlx::Result<Vec<KpiValue>> {
         sqlx::query_as(
-            "select id, at, value from keepwell.kpis where value is not null and at > $1 and at <= $2
+            "select id, unit, at, value from keepwell.kpis where value is not null and at > $1 and at <= $2
              order by id collate \"C\", at",
         )
         .bind(after)
