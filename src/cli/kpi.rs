@@ -93,7 +93,7 @@ async fn find(
         for (id, definition) in &definitions {
             rows.push(match figures.remove(id) {
                 Some(figure) => row(figure, definition.about.as_deref()),
-                None => look_at(shared, id, definition, until).await?,
+                None => not_made(shared, id, definition, options.at).await?,
             });
         }
         return Ok((rows, None));
@@ -109,7 +109,7 @@ async fn find(
     let about = definition.as_ref().and_then(|definition| definition.about.clone());
     let mut rows: Vec<Json> = history.into_iter().map(|figure| row(figure, about.as_deref())).collect();
     if let (true, Some(definition)) = (rows.is_empty(), &definition) {
-        rows.push(look_at(shared, id, definition, until).await?);
+        rows.push(not_made(shared, id, definition, options.at).await?);
     }
     Ok((rows, definition))
 }
@@ -130,10 +130,31 @@ fn row(figure: KpiRow, about: Option<&str>) -> Json {
     })
 }
 
-/// What has no figure yet, as its evaluation would find it at the full minute. It is
-/// not kept.
-async fn look_at(shared: &Shared, id: &str, definition: &KpiDefinition, until: Instant) -> anyhow::Result<Json> {
-    let at = until.duration_trunc(TimeDelta::minutes(1)).unwrap_or(until);
+/// What has no figure: as its evaluation would find it at this minute. Of an instant that
+/// was asked for there is none: the customer store says what is there today.
+async fn not_made(
+    shared: &Shared,
+    id: &str,
+    definition: &KpiDefinition,
+    instant: Option<Instant>,
+) -> anyhow::Result<Json> {
+    if instant.is_none() {
+        return look_at(shared, id, definition).await;
+    }
+    let schedule = &definition.schedule;
+    let missing = format!(
+        "no figure was made by then: a daemon makes one at each slot of `{schedule}`; without --at it is what it is now"
+    );
+    Ok(json!({
+        "id": id, "at": null, "value": null, "unit": definition.unit.name(), "missing": missing, "change": null,
+        "before": null, "before_at": null, "revision": null, "about": definition.about,
+    }))
+}
+
+/// A KPI as its evaluation would find it at the full minute. It is not kept.
+async fn look_at(shared: &Shared, id: &str, definition: &KpiDefinition) -> anyhow::Result<Json> {
+    let now = Clock::System.now();
+    let at = now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);
     let (value, missing) = match figure::look(shared, id, at).await? {
         Some(KpiOutcome::Figure(value)) => (Some(value), None),
         Some(KpiOutcome::Missing(why)) => (None, Some(why)),

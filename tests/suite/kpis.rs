@@ -246,6 +246,13 @@ async fn figures_are_listed_with_why_there_is_none() {
     let kept: i64 =
         sqlx::query_scalar("select count(*) from keepwell.kpis where id = 'fresh'").fetch_one(&pool).await.unwrap();
     assert_eq!(kept, 0);
+    // Of the past nothing is calculated: the store says what is there today.
+    for arguments in [["kpi", "fresh"].as_slice(), &["kpi"]] {
+        let past = [arguments, &["--format", "json", "--at", "2026-02-15T00:00:00Z"]].concat();
+        let past = one(home.done(&past).json()["kpis"].as_array().unwrap(), "fresh");
+        assert!(past["value"].is_null() && past["at"].is_null(), "{past}");
+        assert!(past["missing"].as_str().unwrap().starts_with("no figure was made by then: "), "{past}");
+    }
     let typo = home.run(&["kpi", "revenu"]);
     assert!(typo.code == 1 && typo.stderr.contains("did you mean `revenue`?"), "{typo:?}");
 }
