@@ -7,6 +7,7 @@ pub mod breaker;
 pub mod candidates;
 mod case_verdicts;
 pub(crate) mod decide;
+mod deciding;
 pub mod diff;
 pub(crate) mod evaluation_budget;
 pub(crate) mod event_watch;
