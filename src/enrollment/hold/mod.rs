@@ -4,6 +4,8 @@
 //! the causes of [`limit`] applies, looked at in the order of [`HoldCause`]. Or
 //! some may, up to a number. `reason` has the causes and their words.
 
+use chrono::TimeDelta;
+
 use crate::facts::inventory::MissingName;
 use crate::playbook::HoldAbove;
 use crate::playbook::guardrails::{FirstRun, Fresh, Limits};
@@ -12,10 +14,12 @@ mod reason;
 #[cfg(test)]
 mod tests;
 
-pub use reason::{HoldCause, HoldReason};
+pub use reason::{DayUse, HoldCause, HoldReason};
 
-/// So many earlier runs tell what is usual.
+/// So many earlier runs, or days, tell what is usual.
 pub const EARLIER_RUNS: i64 = 7;
+/// Of a playbook that events call, all that enter within so long count together.
+pub const RECENT: TimeDelta = TimeDelta::hours(24);
 /// Fewer tell nothing.
 const FEWEST_RUNS: usize = 3;
 
@@ -38,11 +42,16 @@ pub struct BeforeRun {
     /// none, or where the number was not kept.
     pub subjects_before: Option<i64>,
     /// How many each of the latest finished runs enrolled, at most
-    /// [`EARLIER_RUNS`].
+    /// [`EARLIER_RUNS`]; of a playbook that events call, how many each of the days
+    /// before the latest 24 hours.
     pub sizes: Vec<i64>,
-    /// How many earlier runs of this revision have let in, where it has not
-    /// finished one.
+    /// How many earlier runs of this revision have let in, where that matters: it has
+    /// not finished a run, or no person has approved one.
     pub entered: u64,
+    /// Of a playbook that events call, which runs as often as they come: how many its
+    /// runs have let in within the 24 hours before, since a person approved one. `None`
+    /// of others, whose runs count each for itself.
+    pub recent: Option<u64>,
 }
 
 /// The revision of the latest finished run, compared with this run's.
@@ -69,6 +78,8 @@ pub struct HoldLimit {
     /// `None` is any number.
     most: Option<u64>,
     cause: HoldCause,
+    /// Where the limit is about 24 hours, what of it is used up.
+    day: Option<DayUse>,
 }
 
 /// Whether a run goes ahead.
@@ -81,21 +92,30 @@ pub enum HoldAnswer {
 /// The limit of a run: the first cause that applies.
 pub fn limit(limits: &Limits, before: &BeforeRun) -> HoldLimit {
     if let Some(cause) = cause_to_hold_all(limits, before) {
-        return HoldLimit { most: Some(0), cause };
+        return HoldLimit { most: Some(0), cause, day: None };
     }
     let by_count = limit_by_count(limits, before);
-    if limits.first_run == FirstRun::Canary && before.revision.is_first_run() {
-        let room = limits.ramp.unwrap_or_default().first.saturating_sub(before.entered);
-        let most = by_count.most.map_or(room, |most| most.min(room));
-        return HoldLimit { most: Some(most), cause: HoldCause::FirstRun };
+    if limits.first_run != FirstRun::Canary || !before.is_first_run() {
+        return by_count;
     }
-    by_count
+    let room = limits.ramp.unwrap_or_default().first.saturating_sub(before.entered);
+    let most = by_count.most.map_or(room, |most| most.min(room));
+    let cause = match before.recent {
+        Some(_) if before.entered > 0 => HoldCause::Unapproved { entered: before.entered },
+        _ => HoldCause::FirstRun,
+    };
+    HoldLimit { most: Some(most), cause, day: None }
 }
 
-impl RevisionBefore {
-    /// Whether the revision has not finished a run.
-    fn is_first_run(self) -> bool {
-        !matches!(self, RevisionBefore::Same)
+impl BeforeRun {
+    /// Whether the revision has not finished a run. One run of a playbook that events
+    /// call may be about nobody or about one: there the first run lasts until a person
+    /// has approved the revision.
+    fn is_first_run(&self) -> bool {
+        match self.recent {
+            Some(_) => !self.is_approved,
+            None => !matches!(self.revision, RevisionBefore::Same),
+        }
     }
 }
 
@@ -113,7 +133,7 @@ impl HoldLimit {
     /// How many enter although the rest of the run is held.
     pub fn canary(&self) -> u64 {
         match (&self.cause, self.most) {
-            (HoldCause::FirstRun, Some(most)) => most,
+            (HoldCause::FirstRun | HoldCause::Unapproved { .. }, Some(most)) => most,
             _ => 0,
         }
     }
@@ -122,7 +142,7 @@ impl HoldLimit {
     pub fn answer(&self, would_enter: u64) -> HoldAnswer {
         match self.most {
             Some(most) if would_enter > most => {
-                HoldAnswer::Hold(HoldReason { cause: self.cause.clone(), would_enter, most })
+                HoldAnswer::Hold(HoldReason { cause: self.cause.clone(), would_enter, most, day: self.day })
             }
             _ => HoldAnswer::Go,
         }
@@ -143,10 +163,10 @@ fn cause_to_hold_all(limits: &Limits, before: &BeforeRun) -> Option<HoldCause> {
     match before.revision {
         RevisionBefore::Other(ReentryBefore::Different) => return Some(HoldCause::ReentryChanged),
         RevisionBefore::Other(ReentryBefore::Unreadable) => return Some(HoldCause::ReentryUnreadable),
-        RevisionBefore::NoRun | RevisionBefore::Other(ReentryBefore::Same) if limits.first_run == FirstRun::Hold => {
-            return Some(HoldCause::FirstRun);
-        }
         RevisionBefore::NoRun | RevisionBefore::Same | RevisionBefore::Other(ReentryBefore::Same) => {}
+    }
+    if limits.first_run == FirstRun::Hold && before.is_first_run() {
+        return Some(HoldCause::FirstRun);
     }
     let (change, subjects) = (limits.store_change.as_ref()?, before.subjects_before?);
     let moved = before.subjects.abs_diff(subjects);
@@ -154,19 +174,25 @@ fn cause_to_hold_all(limits: &Limits, before: &BeforeRun) -> Option<HoldCause> {
     is_much.then_some(HoldCause::StoreChanged { before: subjects, now: before.subjects })
 }
 
-/// The smaller of what `hold_above` and `unusual` say.
+/// The smaller of what `hold_above` and `unusual` say, without those who have entered
+/// within the 24 hours that it is about.
 fn limit_by_count(limits: &Limits, before: &BeforeRun) -> HoldLimit {
+    let of = |most: u64, cause| {
+        let day = before.recent.map(|entered| DayUse { entered, most });
+        let left = most.saturating_sub(before.recent.unwrap_or(0));
+        HoldLimit { most: Some(left), cause, day }
+    };
     let (HoldAbove::Above { count, .. }, Some(most)) = (limits.hold_above, limits.hold_above.limit(before.subjects))
     else {
-        return HoldLimit { most: None, cause: HoldCause::Count };
+        return HoldLimit { most: None, cause: HoldCause::Count, day: None };
     };
     if let (Some(times), Some(median)) = (limits.unusual, median(&before.sizes)) {
         let usual = count.max((times * median).floor() as u64);
         if usual < most {
-            return HoldLimit { most: Some(usual), cause: HoldCause::Unusual { times, median } };
+            return of(usual, HoldCause::Unusual { times, median });
         }
     }
-    HoldLimit { most: Some(most), cause: HoldCause::Count }
+    of(most, HoldCause::Count)
 }
 
 /// The middle of what earlier runs enrolled; `None` when there are too few.

@@ -21,6 +21,11 @@ pub enum HoldCause {
     ReentryUnreadable,
     /// The revision has not run before.
     FirstRun,
+    /// Events call the playbook, so many have entered by the revision, and no person
+    /// has approved it.
+    Unapproved {
+        entered: u64,
+    },
     /// The store has many more or fewer subjects than at the run before.
     StoreChanged {
         before: i64,
@@ -35,6 +40,13 @@ pub enum HoldCause {
     Count,
 }
 
+/// How many have entered within 24 hours, and how many may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayUse {
+    pub entered: u64,
+    pub most: u64,
+}
+
 /// Why a run is held; its text is what the person reads who is to approve it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HoldReason {
@@ -42,6 +54,8 @@ pub struct HoldReason {
     pub would_enter: u64,
     /// How many may enter.
     pub most: u64,
+    /// Where the limit is about 24 hours, what of it is used up.
+    pub day: Option<DayUse>,
 }
 
 impl fmt::Display for HoldCause {
@@ -69,6 +83,9 @@ impl fmt::Display for HoldCause {
                 f.write_str("`reentry` may have changed: the revision before cannot be read")
             }
             HoldCause::FirstRun => f.write_str("first run of this revision"),
+            HoldCause::Unapproved { entered } => {
+                write!(f, "no person has approved this revision, by which {entered} have entered")
+            }
             HoldCause::StoreChanged { before, now } => {
                 write!(f, "the store has changed from {before} to {now} since the last run")
             }
@@ -78,15 +95,29 @@ impl fmt::Display for HoldCause {
 
 impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let HoldReason { cause, would_enter, most } = self;
-        match cause {
-            HoldCause::Count => write!(f, "{would_enter} would enter; more than {most} wait for a person's approval"),
-            HoldCause::Unusual { times, median } => write!(
+        let HoldReason { cause, would_enter, most, day } = self;
+        match (cause, day) {
+            (HoldCause::Count, Some(DayUse { entered: entered @ 1.., most })) => write!(
                 f,
-                "{would_enter} would enter, which is unusual: more than {times} times {median}, the median of the last \
-                 runs"
+                "{would_enter} would enter, and {entered} have within 24 hours; more than {most} wait for a person's \
+                 approval"
             ),
-            HoldCause::FirstRun if *most > 0 => {
+            (HoldCause::Count, _) => {
+                write!(f, "{would_enter} would enter; more than {most} wait for a person's approval")
+            }
+            (HoldCause::Unusual { times, median }, day) => {
+                let (before, periods) = match day {
+                    None => (String::new(), "runs"),
+                    Some(DayUse { entered: 0, .. }) => (String::new(), "days"),
+                    Some(DayUse { entered, .. }) => (format!(", and {entered} have within 24 hours"), "days"),
+                };
+                write!(
+                    f,
+                    "{would_enter} would enter{before}, which is unusual: more than {times} times {median}, the median \
+                     of the last {periods}"
+                )
+            }
+            (HoldCause::FirstRun | HoldCause::Unapproved { .. }, _) if *most > 0 => {
                 let waiting = would_enter - most;
                 write!(
                     f,
@@ -94,7 +125,7 @@ impl fmt::Display for HoldReason {
                      approval"
                 )
             }
-            HoldCause::Twin(twin) => write!(
+            (HoldCause::Twin(twin), _) => write!(
                 f,
                 "{cause}: {would_enter} would enter, and wait until it says `was: {twin}`, so that nobody enters twice, \
                  or `was: none` if it is new; an approval says that it is new"

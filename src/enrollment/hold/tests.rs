@@ -33,7 +33,14 @@ fn before() -> BeforeRun {
         subjects_before: Some(1_000),
         sizes: vec![4, 6, 5],
         entered: 0,
+        recent: None,
     }
+}
+
+/// The same of a playbook that events call and of which a person has approved a run; so
+/// many have entered within 24 hours.
+fn called(recent: u64) -> BeforeRun {
+    BeforeRun { recent: Some(recent), is_approved: true, ..before() }
 }
 
 /// An event that was never seen, beside one that was.
@@ -200,6 +207,73 @@ fn each_limit_holds_from_the_first_number_above_it() {
     for (situation, limits, before, would_enter, words) in cases {
         assert_eq!(answer(&limits, &before, would_enter), words, "{situation}");
     }
+}
+
+#[test]
+fn what_events_call_is_held_by_all_that_enter_within_a_day() {
+    let canary = Limits { first_run: FirstRun::Canary, ..limits() };
+    let hold = Limits { first_run: FirstRun::Hold, ..limits() };
+    let off = Limits { hold_above: HoldAbove::Off, ..limits() };
+    let unusual =
+        Limits { unusual: Some(3.0), hold_above: HoldAbove::Above { count: 10, share: 0.5, most: None }, ..limits() };
+    let new = |entered, recent| BeforeRun { is_approved: false, entered, recent: Some(recent), ..before() };
+    let above = |count, recent| {
+        format!("{count} would enter, and {recent} have within 24 hours; more than 25 wait for a person's approval")
+    };
+    let unapproved =
+        |entered, rest: &str| format!("no person has approved this revision, by which {entered} have entered: {rest}");
+    let first = "first run of this revision: 1 would enter, and wait for a person's approval";
+    let cases: Vec<(&str, Limits, BeforeRun, u64, String)> = vec![
+        ("nobody before", limits(), called(0), 25, "go".to_owned()),
+        (
+            "nobody before, and too many at once",
+            limits(),
+            called(0),
+            26,
+            "26 would enter; more than 25 wait for a person's approval".to_owned(),
+        ),
+        ("the last of a day", limits(), called(24), 1, "go".to_owned()),
+        ("one more than on a day", limits(), called(25), 1, above(1, 25)),
+        ("far more than on a day", limits(), called(90), 2, above(2, 90)),
+        ("two where one has room", limits(), called(24), 2, above(2, 24)),
+        ("`hold_above: off`", off, called(9_999), 9, "go".to_owned()),
+        ("as many as on a usual day", unusual.clone(), called(14), 1, "go".to_owned()),
+        (
+            "more than on a usual day",
+            unusual,
+            called(15),
+            1,
+            "1 would enter, and 15 have within 24 hours, which is unusual: more than 3 times 5, the median of the last \
+             days"
+                .to_owned(),
+        ),
+        ("the first whom a new revision lets in", canary.clone(), new(0, 0), 1, "go".to_owned()),
+        ("the tenth, in whichever run", canary.clone(), new(9, 9), 1, "go".to_owned()),
+        (
+            "the eleventh, while no person has approved it",
+            canary.clone(),
+            new(10, 0),
+            1,
+            unapproved(10, "1 would enter, and wait for a person's approval"),
+        ),
+        (
+            "some of whom only one has room",
+            canary.clone(),
+            new(9, 9),
+            3,
+            unapproved(9, "3 would enter; 1 enter at once, and 2 wait for a person's approval"),
+        ),
+        ("the eleventh after an approval", canary.clone(), BeforeRun { entered: 10, ..called(10) }, 15, "go".to_owned()),
+        ("a run that let nobody in was no first run", hold.clone(), new(0, 0), 1, first.to_owned()),
+        ("`first_run: hold` ends with an approval", hold, called(0), 1, "go".to_owned()),
+        ("`first_run: go` lets no flood in", limits(), new(25, 25), 1, above(1, 25)),
+    ];
+    for (situation, limits, before, would_enter, words) in cases {
+        assert_eq!(answer(&limits, &before, would_enter), words, "{situation}");
+    }
+    // A canary never lets more in than a day may.
+    let before = new(3, 20);
+    assert_eq!(limit(&canary, &before).canary(), 5);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the breaker asks of the database before a run acts.
 
+use chrono::TimeDelta;
 use sqlx::AssertSqlSafe;
 
 use crate::clock::Instant;
@@ -25,6 +26,55 @@ impl Store {
         .bind(playbook)
         .bind(slot)
         .fetch_optional(self.pool())
+        .await
+    }
+
+    /// The same of the runs that let somebody in, or that a person has approved.
+    pub async fn earlier_run_with_entries(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<EarlierRun>> {
+        sqlx::query_as(
+            "select revision, subjects from keepwell.runs
+             where playbook = $1 and slot < $2 and state = 'done' and (enrolled > 0 or approved_at is not null)
+             order by slot desc limit 1",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .fetch_optional(self.pool())
+        .await
+    }
+
+    /// How many the runs of a playbook let in that are up to `within` before a slot, and
+    /// later than the latest approval; the run at the slot itself does not count.
+    pub async fn entered_recently(&self, playbook: &str, slot: Instant, within: TimeDelta) -> sqlx::Result<u64> {
+        let entered: i64 = sqlx::query_scalar(
+            "select count(*) from keepwell.enrollments
+             where playbook = $1 and run_slot < $2 and state <> 'held'
+               and run_slot > greatest($3, (select max(approved_at) from keepwell.runs where playbook = $1))",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .bind(slot - within)
+        .fetch_one(self.pool())
+        .await?;
+        Ok(entered.unsigned_abs())
+    }
+
+    /// How many the runs of a playbook let in on each of the days, of 24 hours, that end a
+    /// day before a slot, two days before it, and so on; no day from before its first run.
+    pub async fn earlier_days(&self, playbook: &str, slot: Instant, limit: i64) -> sqlx::Result<Vec<i64>> {
+        sqlx::query_scalar(
+            "select coalesce(sum(r.enrolled), 0)::bigint
+             from generate_series(1, $3) as d (day)
+             left join keepwell.runs r on r.playbook = $1 and r.state = 'done'
+                 and r.slot > $2 - make_interval(hours => 24 * (d.day::int + 1))
+                 and r.slot <= $2 - make_interval(hours => 24 * d.day::int)
+             where (select min(slot) from keepwell.runs where playbook = $1)
+                 <= $2 - make_interval(hours => 24 * (d.day::int + 1))
+             group by d.day order by d.day",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .bind(limit)
+        .fetch_all(self.pool())
         .await
     }
 

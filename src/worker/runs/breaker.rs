@@ -72,15 +72,20 @@ async fn before_run(
         }
     }
     let twin = names::twin(store, &loaded.ready, files).await?;
+    let by_events = loaded.ready.on.is_some();
     // Not asked where the answer would not matter.
-    let is_approved =
-        (limits.hold_unseen || twin.is_some()) && store.has_approved(&playbook.id, &loaded.ready.revision).await?;
+    let is_approved = (limits.hold_unseen || twin.is_some() || by_events)
+        && store.has_approved(&playbook.id, &loaded.ready.revision).await?;
     let unseen = match limits.hold_unseen && !is_approved {
         true => unseen(shared, loaded).await?,
         false => Vec::new(),
     };
     let earlier = store.earlier_run(&playbook.id, slot).await?;
-    let revision = match &earlier {
+    let compared = match by_events {
+        true => store.earlier_run_with_entries(&playbook.id, slot).await?,
+        false => earlier.clone(),
+    };
+    let revision = match &compared {
         None => RevisionBefore::NoRun,
         Some(earlier) if earlier.revision == loaded.ready.revision => RevisionBefore::Same,
         Some(earlier) => RevisionBefore::Other(match reentry_of(shared, &playbook.id, &earlier.revision).await? {
@@ -90,10 +95,15 @@ async fn before_run(
         }),
     };
     let entered = match revision {
-        RevisionBefore::Same => 0,
+        RevisionBefore::Same if !by_events || is_approved => 0,
         _ => store.entered_by_revision(&playbook.id, &loaded.ready.revision, slot).await?,
     };
+    let recent = match by_events {
+        true => Some(store.entered_recently(&playbook.id, slot, hold::RECENT).await?),
+        false => None,
+    };
     let sizes = match limits.unusual {
+        Some(_) if by_events => store.earlier_days(&playbook.id, slot, EARLIER_RUNS).await?,
         Some(_) => store.earlier_sizes(&playbook.id, slot, EARLIER_RUNS).await?,
         None => Vec::new(),
     };
@@ -111,6 +121,7 @@ async fn before_run(
         subjects_before: earlier.and_then(|earlier| earlier.subjects),
         sizes,
         entered,
+        recent,
     })
 }
 

@@ -103,7 +103,11 @@ fn unless_lost(run: &Run, done: anyhow::Result<()>) -> anyhow::Result<()> {
 
 /// Ends a run as failed, visibly.
 async fn fail(shared: &Shared, run: &Run, why: &str, now: Instant) -> anyhow::Result<()> {
-    Ok(shared.store.end_run(run, "failed", Some(why), &Tally::default(), None, now).await??)
+    let store = &shared.store;
+    // Who has entered counts for what later runs may do.
+    let entered = store.count_enrolled(&run.playbook, run.slot).await?;
+    let tally = Tally { entered, ..Tally::default() };
+    Ok(store.end_run(run, "failed", Some(why), &tally, None, now).await??)
 }
 
 async fn attempt(

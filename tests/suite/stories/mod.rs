@@ -23,6 +23,7 @@ mod expiring;
 pub mod explaining;
 mod faulty;
 mod figures;
+mod flooding;
 mod headers;
 mod hindsight;
 mod holding;
