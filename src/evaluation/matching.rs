@@ -5,24 +5,23 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::catalog::{ReadyMatching, ReadyPlaybook};
+use crate::catalog::{ReadyMatching, ReadyPlaybook, ReadyPortfolio};
 use crate::facts::{Facts, Matching, Value};
 use crate::rule::{Context, Verdict};
 
 /// Gathers them, account by account, in memory that does not grow with their number.
-pub struct MatchingAccounts<'a> {
-    playbook: &'a ReadyPlaybook,
-    matching: &'a ReadyMatching,
-    per_csm: bool,
+#[derive(Debug, Default)]
+pub struct MatchingAccounts {
     by_csm: BTreeMap<String, Gathered>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Gathered {
     members: Vec<Member>,
     count: usize,
 }
 
+#[derive(Debug)]
 struct Member {
     /// What they are sorted by; without a value they come last.
     order: Option<f64>,
@@ -30,45 +29,39 @@ struct Member {
     facts: Arc<Facts>,
 }
 
-impl<'a> MatchingAccounts<'a> {
-    /// `None` of a playbook that lists none.
-    pub fn of(playbook: &'a ReadyPlaybook) -> Option<MatchingAccounts<'a>> {
-        let portfolio = playbook.portfolio.as_ref()?;
-        let matching = portfolio.matching.as_ref()?;
-        Some(MatchingAccounts { playbook, matching, per_csm: portfolio.per_csm, by_csm: BTreeMap::new() })
-    }
-
-    /// Looks at an account, or at so many that are the same. One that cannot be
-    /// decided is not listed.
-    pub fn look(&mut self, facts: Facts, times: usize) {
+impl MatchingAccounts {
+    /// Looks at an account of a playbook, or at so many that are the same. One that cannot
+    /// be decided is not listed.
+    pub fn look(&mut self, playbook: &ReadyPlaybook, facts: Facts, times: usize) {
+        let Some((portfolio, matching)) = listing(playbook) else { return };
         let text = |name: &str| match facts.column(name) {
             Some(Value::Text(text)) => text.to_string(),
             _ => String::new(),
         };
         let (status, name, csm) = (text("status"), text("name"), text("csm_id"));
-        if !self.playbook.playbook.statuses.contains(&status) || (self.per_csm && csm.is_empty()) {
+        if !playbook.playbook.statuses.contains(&status) || (portfolio.per_csm && csm.is_empty()) {
             return;
         }
-        let context = Context { facts: Arc::new(facts), progress: None, zone: self.playbook.zone };
-        if self.matching.rule.verdict(&self.playbook.sandbox, &context) != Verdict::True {
+        let context = Context { facts: Arc::new(facts), progress: None, zone: playbook.zone };
+        if matching.rule.verdict(&playbook.sandbox, &context) != Verdict::True {
             return;
         }
-        let order = self.matching.order.as_ref();
-        let order = order.and_then(|order| order.factor(&self.playbook.sandbox, &context).ok().flatten());
-        let whose = if self.per_csm { csm } else { String::new() };
+        let order = matching.order.as_ref();
+        let order = order.and_then(|order| order.factor(&playbook.sandbox, &context).ok().flatten());
+        let whose = if portfolio.per_csm { csm } else { String::new() };
         let gathered = self.by_csm.entry(whose).or_default();
         gathered.count += times;
-        for _ in 0..times.min(self.matching.limit) {
+        for _ in 0..times.min(matching.limit) {
             gathered.members.push(Member { order, name: name.clone(), facts: Arc::clone(&context.facts) });
         }
-        if gathered.members.len() >= self.matching.limit * 2 + 100 {
-            gathered.shorten(self.matching.limit);
+        if gathered.members.len() >= matching.limit * 2 + 100 {
+            gathered.shorten(matching.limit);
         }
     }
 
     /// The lists, by the CSM's id; by the empty text where all are one.
-    pub fn finish(self) -> BTreeMap<String, Arc<Matching>> {
-        let limit = self.matching.limit;
+    pub fn finish(self, playbook: &ReadyPlaybook) -> BTreeMap<String, Arc<Matching>> {
+        let limit = listing(playbook).map_or(0, |(_, matching)| matching.limit);
         let list = |mut gathered: Gathered| {
             gathered.shorten(limit);
             let members = gathered.members.into_iter().map(|member| member.facts).collect();
@@ -76,6 +69,12 @@ impl<'a> MatchingAccounts<'a> {
         };
         self.by_csm.into_iter().map(|(csm, gathered)| (csm, list(gathered))).collect()
     }
+}
+
+/// What a playbook lists, and of whom.
+fn listing(playbook: &ReadyPlaybook) -> Option<(&ReadyPortfolio, &ReadyMatching)> {
+    let portfolio = playbook.portfolio.as_ref()?;
+    Some((portfolio, portfolio.matching.as_ref()?))
 }
 
 impl Gathered {

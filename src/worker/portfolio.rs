@@ -5,22 +5,31 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::revision_cache::Loaded;
+use super::runs::evaluation_budget::{BudgetSpent, EvaluationBudget};
 use super::shared::Shared;
 use crate::action::People;
-use crate::clock::Instant;
+use crate::catalog::ReadyPlaybook;
+use crate::clock::{Instant, WorkStopwatch};
 use crate::evaluation::matching::MatchingAccounts;
 use crate::facts::{Facts, Matching, SubjectId, Value};
 use crate::rule::population::PopulationCells;
 use crate::store::customers::facts::{self, FactQuery, SubjectWindow};
 
+/// How many accounts are looked at between two looks at the time.
+const BETWEEN_LOOKS: usize = 8;
+
 /// The facts of named subjects of a playbook, in the same order; `None` for one
-/// that does not exist.
+/// that does not exist. What it lists is found at the cost of the budget, if there is one.
+///
+/// # Errors
+/// Also a [`BudgetSpent`], when that does not suffice.
 pub(crate) async fn fetch(
     shared: &Shared,
-    loaded: &Loaded,
+    loaded: &Arc<Loaded>,
     query: &FactQuery,
     at: Instant,
     windows: &[SubjectWindow],
+    budget: Option<&Arc<EvaluationBudget>>,
 ) -> anyhow::Result<Vec<Option<Facts>>> {
     let pool = shared.store.customers_pool();
     let Some(portfolio) = loaded.ready.portfolio.as_ref().filter(|_| !windows.is_empty()) else {
@@ -28,7 +37,7 @@ pub(crate) async fn fetch(
     };
     let figures = query.figures(pool, at).await?;
     let mut lists = match &loaded.matching {
-        Some(matching) => lists(shared, loaded, matching, at).await?,
+        Some(matching) => lists(shared, loaded, matching, at, budget).await?,
         None => BTreeMap::new(),
     };
     let there: HashSet<String> = subjects(shared, loaded).await?.into_iter().map(|one| one.contact).collect();
@@ -52,25 +61,53 @@ pub(crate) async fn fetch(
 }
 
 /// The accounts that match at an instant, by CSM; by the empty text where all are one.
+/// They are decided off the async threads.
 async fn lists(
     shared: &Shared,
-    loaded: &Loaded,
+    loaded: &Arc<Loaded>,
     matching: &FactQuery,
     at: Instant,
+    budget: Option<&Arc<EvaluationBudget>>,
 ) -> anyhow::Result<BTreeMap<String, Arc<Matching>>> {
-    let Some(mut gathered) = MatchingAccounts::of(&loaded.ready) else { return Ok(BTreeMap::new()) };
+    let mut gathered = MatchingAccounts::default();
     let mut scan = facts::scan(shared.store.customers_pool(), matching, at).await?;
-    loop {
+    let done = loop {
         let chunk = scan.next().await?;
         if chunk.is_empty() {
-            break;
+            break Ok(());
         }
-        // A chunk is short work; what it costs altogether the statement bounds.
-        chunk.into_iter().for_each(|facts| gathered.look(facts, 1));
-        tokio::task::yield_now().await;
-    }
+        let (with, budget) = (loaded.clone(), budget.cloned());
+        let looked = tokio::task::spawn_blocking(move || {
+            let spent = look_at(&mut gathered, &with.ready, chunk, budget.as_deref());
+            (gathered, spent)
+        });
+        let spent;
+        (gathered, spent) = looked.await?;
+        if spent.is_err() {
+            break spent;
+        }
+    };
     scan.close().await?;
-    Ok(gathered.finish())
+    done?;
+    Ok(gathered.finish(&loaded.ready))
+}
+
+/// Looks at some accounts, as long as a budget lasts.
+fn look_at(
+    gathered: &mut MatchingAccounts,
+    playbook: &ReadyPlaybook,
+    chunk: Vec<Facts>,
+    budget: Option<&EvaluationBudget>,
+) -> Result<(), BudgetSpent> {
+    let mut watch = WorkStopwatch::start();
+    for (number, facts) in chunk.into_iter().enumerate() {
+        gathered.look(playbook, facts, 1);
+        if let Some(budget) = budget.filter(|_| (number + 1).is_multiple_of(BETWEEN_LOOKS)) {
+            budget.spend(watch.elapsed())?;
+            watch = WorkStopwatch::start();
+        }
+    }
+    budget.map_or(Ok(()), |budget| budget.spend(watch.elapsed()))
 }
 
 /// The subjects of a playbook for the portfolio: the whole, or each CSM.

@@ -30,19 +30,16 @@ impl Course<'_> {
     }
 
     fn matching(&self, whose: &str, now: Instant) -> Result<Arc<Matching>, FoldError> {
-        let (Some(mut gathered), Some(matching)) = (
-            MatchingAccounts::of(self.playbook),
-            self.playbook.portfolio.as_ref().and_then(|portfolio| portfolio.matching.as_ref()),
-        ) else {
-            return Ok(Arc::default());
-        };
+        let matching = self.playbook.portfolio.as_ref().and_then(|portfolio| portfolio.matching.as_ref());
+        let Some(matching) = matching else { return Ok(Arc::default()) };
+        let mut gathered = MatchingAccounts::default();
         for (account, history, times) in self.population.accounts(&self.world) {
             let subject = SubjectId { account: account.to_owned(), contact: String::new() };
             let facts = fold_facts(history, &subject, &matching.layout, self.schema, now, None, None)?;
             let facts = self.population.fill(&self.world, facts, self.schema)?;
-            gathered.look(facts, usize::try_from(times).unwrap_or(usize::MAX));
+            gathered.look(self.playbook, facts, usize::try_from(times).unwrap_or(usize::MAX));
         }
-        Ok(gathered.finish().remove(whose).unwrap_or_default())
+        Ok(gathered.finish(self.playbook).remove(whose).unwrap_or_default())
     }
 
     /// All accounts together have no one CSM.

@@ -123,7 +123,7 @@ pub async fn decide(
     let fits = move |subject: &SubjectId| subject.contact.is_empty() == (kind == Subject::Account);
     let windows: Vec<SubjectWindow> =
         subjects.iter().filter(|subject| fits(subject)).cloned().map(SubjectWindow::from).collect();
-    let facts: Vec<Option<Facts>> = portfolio::fetch(shared, &loaded, &loaded.entry, at, &windows).await?;
+    let facts: Vec<Option<Facts>> = portfolio::fetch(shared, &loaded, &loaded.entry, at, &windows, None).await?;
     let history = candidates::recall(shared, &loaded, subjects, None, None).await?;
     let (with, subjects) = (shared.clone(), subjects.to_vec());
     let decided = tokio::task::spawn_blocking(move || {

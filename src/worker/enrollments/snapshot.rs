@@ -56,7 +56,7 @@ pub(crate) struct Snapshot {
 /// statements; `None` where the subject is gone.
 pub(crate) async fn take_snapshots(
     shared: &Shared,
-    loaded: &Loaded,
+    loaded: &Arc<Loaded>,
     at: Instant,
     enrollments: &[Enrollment],
 ) -> anyhow::Result<Vec<Option<Snapshot>>> {
@@ -72,7 +72,7 @@ pub(crate) async fn take_snapshots(
 /// The same of enrollments that are just beginning.
 pub(crate) async fn take_first_snapshots(
     shared: &Shared,
-    loaded: &Loaded,
+    loaded: &Arc<Loaded>,
     at: Instant,
     enrollments: &[Enrollment],
 ) -> anyhow::Result<Vec<Option<Snapshot>>> {
@@ -83,7 +83,7 @@ pub(crate) async fn take_first_snapshots(
 
 async fn take_snapshots_with(
     shared: &Shared,
-    loaded: &Loaded,
+    loaded: &Arc<Loaded>,
     at: Instant,
     enrollments: &[Enrollment],
     progress: Vec<Progress>,
@@ -99,7 +99,7 @@ async fn take_snapshots_with(
             since_step: Some(enrollment.step_at),
         })
         .collect();
-    let facts: Vec<Option<Facts>> = portfolio::fetch(shared, loaded, &loaded.steps, at, &windows).await?;
+    let facts: Vec<Option<Facts>> = portfolio::fetch(shared, loaded, &loaded.steps, at, &windows, None).await?;
     // Around a portfolio there is the CSM whose accounts are meant.
     let of_csm = loaded.ready.portfolio.is_some();
     let people: HashMap<String, People> = match of_csm {

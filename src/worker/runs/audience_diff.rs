@@ -67,7 +67,7 @@ async fn audience_among(
     let mut audience = BTreeSet::new();
     let (ours, budget) = (std::slice::from_ref(run), EvaluationBudget::of(shared.config.limits.run));
     loop {
-        let chunk = candidates.next().await?;
+        let chunk = keep_runs(shared, ours, candidates.next()).await?;
         if chunk.is_empty() {
             return Ok(audience);
         }

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use super::evaluation_budget::EvaluationBudget;
 use super::run_capacity::WalkPermit;
 use super::scan_share::{NextAccounts, Share, Walk};
 use crate::clock::Instant;
@@ -25,8 +26,10 @@ const CHUNK: usize = 1000;
 /// A walk over the subjects of one run, each once.
 pub struct Candidates<'a> {
     shared: &'a Arc<Shared>,
-    loaded: &'a Loaded,
+    loaded: &'a Arc<Loaded>,
     slot: Instant,
+    /// For what is decided in order to see a subject; `None` is any time.
+    budget: Option<Arc<EvaluationBudget>>,
     /// Names whose history counts beside the playbook's own.
     further: Vec<String>,
     first_run: bool,
@@ -43,14 +46,18 @@ pub struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    pub async fn open(shared: &'a Arc<Shared>, loaded: &'a Loaded, slot: Instant) -> anyhow::Result<Candidates<'a>> {
+    pub async fn open(
+        shared: &'a Arc<Shared>,
+        loaded: &'a Arc<Loaded>,
+        slot: Instant,
+    ) -> anyhow::Result<Candidates<'a>> {
         Candidates::open_on(shared, loaded, slot, None).await
     }
 
     /// The same on a share of a walk that several runs make together.
     pub(crate) async fn open_on(
         shared: &'a Arc<Shared>,
-        loaded: &'a Loaded,
+        loaded: &'a Arc<Loaded>,
         slot: Instant,
         share: Option<Share>,
     ) -> anyhow::Result<Candidates<'a>> {
@@ -68,8 +75,19 @@ impl<'a> Candidates<'a> {
         let walk = share.map(Walk::Shared);
         let alone = walk.is_none();
         let seen = SeenSubjects::default();
-        let mut candidates =
-            Candidates { shared, loaded, slot, further: Vec::new(), first_run, began, walk, permit: None, seen, open };
+        let mut candidates = Candidates {
+            shared,
+            loaded,
+            slot,
+            budget: None,
+            further: Vec::new(),
+            first_run,
+            began,
+            walk,
+            permit: None,
+            seen,
+            open,
+        };
         if alone {
             candidates.walk_alone().await?;
         }
@@ -79,13 +97,25 @@ impl<'a> Candidates<'a> {
     /// Subjects that are known by name, each once; no walk is needed.
     pub(crate) fn named(
         shared: &'a Arc<Shared>,
-        loaded: &'a Loaded,
+        loaded: &'a Arc<Loaded>,
         slot: Instant,
         subjects: HashSet<SubjectId>,
     ) -> Candidates<'a> {
         let seen = SeenSubjects::default();
         let (further, walk, permit) = (Vec::new(), None, None);
-        Candidates { shared, loaded, slot, further, first_run: false, began: None, walk, permit, seen, open: subjects }
+        Candidates {
+            shared,
+            loaded,
+            slot,
+            budget: None,
+            further,
+            first_run: false,
+            began: None,
+            walk,
+            permit,
+            seen,
+            open: subjects,
+        }
     }
 
     /// The same with what stands under further names, whose history a publication
@@ -100,6 +130,12 @@ impl<'a> Candidates<'a> {
         }
         self.further = names.to_vec();
         Ok(self)
+    }
+
+    /// The same at the cost of a budget: [`Candidates::next`] fails once it is spent.
+    pub(crate) fn within(mut self, budget: &Arc<EvaluationBudget>) -> Candidates<'a> {
+        self.budget = Some(budget.clone());
+        self
     }
 
     /// Begins a walk of its own, once there is room for one.
@@ -148,7 +184,8 @@ impl<'a> Candidates<'a> {
                 self.open.remove(subject);
             });
             let (windows, entry) = (windows(&subjects), &self.loaded.entry);
-            let found = portfolio::fetch(self.shared, self.loaded, entry, self.slot, &windows).await?;
+            let found =
+                portfolio::fetch(self.shared, self.loaded, entry, self.slot, &windows, self.budget.as_ref()).await?;
             let chunk: Vec<Facts> = found.into_iter().flatten().collect();
             if !chunk.is_empty() {
                 return Ok(chunk);

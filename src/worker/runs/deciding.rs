@@ -97,6 +97,7 @@ impl<'a> Deciding<'a> {
                 keep_runs(shared, std::slice::from_ref(run), open).await?
             }
         };
+        candidates = candidates.within(self.budget);
         let decided = self.decide_all(&mut candidates, now).await;
         let closed = candidates.close().await;
         decided.and(closed)?;
@@ -162,7 +163,8 @@ impl<'a> Deciding<'a> {
             // The tasks of the batch before count.
             self.finish_writing().await?;
         }
-        let entry = Entry::look(self.shared, self.loaded, batch, &self.looks, self.run.slot, now).await?;
+        let look = Entry::look(self.shared, self.loaded, batch, &self.looks, self.run.slot, now);
+        let entry = keep_runs(self.shared, std::slice::from_ref(self.run), look).await?;
         self.finish_writing().await?;
         self.shared.store.renew_run(self.run).await??;
         let (shared, loaded, run) = (self.shared.clone(), self.loaded.clone(), self.run.clone());

@@ -77,7 +77,7 @@ pub async fn explain_subject(
     };
     let windows = [SubjectWindow::from(subject.clone())];
     let mut found = match fits {
-        true => portfolio::fetch(shared, loaded, &loaded.entry, at, &windows).await?.pop().flatten(),
+        true => portfolio::fetch(shared, loaded, &loaded.entry, at, &windows, None).await?.pop().flatten(),
         false => None,
     };
     let mut constant = BTreeSet::new();

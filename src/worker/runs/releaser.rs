@@ -56,11 +56,14 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, as_of: Instant, now
         }
         store.renew_run(run).await??;
         let subjects: Vec<SubjectId> = batch.iter().map(Enrollment::subject).collect();
-        let facts = portfolio::fetch(shared, &loaded, &loaded.entry, as_of, &windows(&subjects)).await?;
-        // Edges as they stand: a run, and not this, decides whether one has turned.
-        let history = candidates::recall(shared, &loaded, &subjects, Some(run.slot), None).await?;
-        let known: Vec<Facts> = facts.into_iter().flatten().collect();
-        let decide = decide(shared, &loaded, known, history, &budget);
+        let decide = async {
+            let (windows, budget) = (windows(&subjects), &budget);
+            let facts = portfolio::fetch(shared, &loaded, &loaded.entry, as_of, &windows, Some(budget)).await?;
+            // Edges as they stand: a run, and not this, decides whether one has turned.
+            let history = candidates::recall(shared, &loaded, &subjects, Some(run.slot), None).await?;
+            let known: Vec<Facts> = facts.into_iter().flatten().collect();
+            decide(shared, &loaded, known, history, budget).await
+        };
         let decided = match keep_runs(shared, std::slice::from_ref(run), decide).await {
             Err(error) if error.is::<BudgetSpent>() => {
                 let reason = format!("the approval could not be carried out: {error}; approve it again, or discard it");

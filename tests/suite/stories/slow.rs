@@ -119,6 +119,17 @@ async fn a_run_beyond_its_time_fails_in_words_and_its_neighbours_go_on() {
     assert_eq!((plans[0].reason.clone(), plans[0].fails), (Some(format!("the run would fail: {why}")), true));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_portfolio_lists_is_found_within_the_time_of_its_run() {
+    let world = company("limits: { run: 1s }\n", 1..=200, 200).await;
+    let keys = format!("for: portfolio\n{}", SLOW.replace("when:", "matching:"));
+    world.playbook(&playbook("digest", &keys, "  - email: { id: list, to: alerts_to, subject: Slow, body: Look }"));
+    world.run_at(SLOT).await;
+    assert_eq!(lines(&world.runs().await, "playbook state enrolled"), ["digest failed 0"]);
+    let plan = world.plan("digest", at("2026-03-03T09:00:00Z")).await;
+    assert!(plan.fails && plan.reason.as_ref().unwrap().contains("longer than 1 s"), "{plan:#?}");
+}
+
 /// The shared walk goes on without the slow run, which then walks alone and
 /// decides each account once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

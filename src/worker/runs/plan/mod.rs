@@ -252,17 +252,21 @@ async fn plan(
     let loaded = Arc::new(Loaded::new(ready, shared.store.relations())?);
     let limit = breaker::limit(shared, &loaded, slot, files).await?;
     let (mut entering, budget) = (Vec::new(), EvaluationBudget::of(shared.config.limits.run));
-    let mut candidates = Candidates::open(shared, &loaded, slot).await?.with_history_of(&further).await?;
+    let candidates = Candidates::open(shared, &loaded, slot).await?.with_history_of(&further).await?;
+    let mut candidates = candidates.within(&budget);
     loop {
-        let chunk = candidates.next().await?;
-        if chunk.is_empty() {
-            break;
-        }
-        let mut histories = candidates.histories(&chunk, None).await?;
-        for (_, history) in histories.iter_mut().filter(|(subject, _)| enrolled.over.contains(subject)) {
-            history.active = false;
-        }
-        let decided = match decide(shared, &loaded, chunk, histories, &budget).await {
+        let next = async {
+            let chunk = candidates.next().await?;
+            if chunk.is_empty() {
+                return Ok(None);
+            }
+            let mut histories = candidates.histories(&chunk, None).await?;
+            for (_, history) in histories.iter_mut().filter(|(subject, _)| enrolled.over.contains(subject)) {
+                history.active = false;
+            }
+            decide(shared, &loaded, chunk, histories, &budget).await.map(Some)
+        };
+        let decided = match next.await {
             Err(error) if error.is::<BudgetSpent>() => {
                 candidates.close().await?;
                 let reason = Some(format!("the run would fail: {error}"));
@@ -271,6 +275,7 @@ async fn plan(
             }
             decided => decided?,
         };
+        let Some(decided) = decided else { break };
         for (subject, Decision { admission, .. }) in decided {
             match admission {
                 Admission::NotCandidate => continue,
