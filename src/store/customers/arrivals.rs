@@ -1,14 +1,19 @@
 //! Events that became due for playbooks with `on:`: one look for all of them.
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, Row};
 
-use super::reader_role::begin;
+use super::reader_role::{begin, limit_statements};
 use crate::clock::Instant;
 use crate::facts::{Subject, SubjectId};
 use crate::store::{Relation, Store};
 
 /// How many events are taken over at once.
 const CHUNK: usize = 5_000;
+
+/// Postgres ends each statement of a look that takes longer: the next look is near.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An event that some playbook waits for.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +42,23 @@ pub struct Arrival {
 impl Store {
     /// The events of each watch, in its order, that no run has looked at yet.
     pub async fn arrivals(&self, watches: &[EventWatch]) -> sqlx::Result<Vec<Vec<Arrival>>> {
+        let mut found = self.first_arrivals(watches, usize::MAX).await?;
+        for arrivals in &mut found {
+            arrivals.sort();
+            arrivals.dedup();
+        }
+        Ok(found)
+    }
+
+    /// Whether each watch has such an event.
+    pub async fn have_arrivals(&self, watches: &[EventWatch]) -> sqlx::Result<Vec<bool>> {
+        let found = self.first_arrivals(watches, 1).await?;
+        Ok(found.into_iter().map(|arrivals| !arrivals.is_empty()).collect())
+    }
+
+    /// At most so many events of each watch, in no order; two of a subject at one instant
+    /// may both be there.
+    async fn first_arrivals(&self, watches: &[EventWatch], most: usize) -> sqlx::Result<Vec<Vec<Arrival>>> {
         let mut found = vec![Vec::new(); watches.len()];
         if watches.is_empty() {
             return Ok(found);
@@ -45,7 +67,7 @@ impl Store {
         let (events, account) = (relations.of(Relation::Events), relations.key().to_text("e.account_id"));
         let declare = format!(
             "declare arrivals no scroll cursor for
-             select distinct w.place, {account}, case when w.of_contacts then e.contact_id::text else '' end, e.at
+             select w.place, {account}, case when w.of_contacts then e.contact_id::text else '' end, e.at
              from unnest($1::text[], $2::bool[], $3::timestamptz[], $4::timestamptz[])
                  with ordinality as w (name, of_contacts, after, until, place)
              cross join lateral (
@@ -54,6 +76,7 @@ impl Store {
              where not w.of_contacts or e.contact_id is not null"
         );
         let mut transaction = begin(self.customers_pool(), relations.read_as()).await?;
+        limit_statements(&mut transaction, PATIENCE).await?;
         // Safe: our own words and the text of a mapped relation; values are bound.
         sqlx::query(AssertSqlSafe(declare))
             .persistent(false)
@@ -71,17 +94,20 @@ impl Store {
                 let place: i64 = row.try_get(0)?;
                 let subject = SubjectId { account: row.try_get(1)?, contact: row.try_get(2)? };
                 let place = usize::try_from(place - 1).map_err(|error| sqlx::Error::Decode(error.into()))?;
-                chunk.push((place, Arrival { subject, at: row.try_get(3)? }));
+                if found[place].len() < most {
+                    chunk.push((place, Arrival { subject, at: row.try_get(3)? }));
+                }
             }
             for (place, arrival) in self.unseen_arrivals(watches, chunk).await? {
-                found[place].push(arrival);
+                if found[place].len() < most {
+                    found[place].push(arrival);
+                }
             }
-            if rows.len() < CHUNK {
+            if rows.len() < CHUNK || found.iter().all(|arrivals| arrivals.len() >= most) {
                 break;
             }
         }
         transaction.rollback().await?;
-        found.iter_mut().for_each(|arrivals| arrivals.sort());
         Ok(found)
     }
 

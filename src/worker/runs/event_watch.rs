@@ -102,14 +102,8 @@ pub(super) async fn called(shared: &Arc<Shared>, mut watching: Vec<Watching>) ->
     let busy = store.busy_playbooks().await?;
     watching.retain(|one| !busy.contains(&one.published.id));
     let watches: Vec<EventWatch> = watching.iter().map(|one| one.watch.clone()).collect();
-    let arrivals = store.arrivals(&watches).await?;
-    let (mut called, mut idle) = (Vec::new(), Vec::new());
-    for (one, arrivals) in watching.into_iter().zip(arrivals) {
-        match arrivals.is_empty() {
-            true => idle.push(one),
-            false => called.push(one),
-        }
-    }
+    let mut is_called = store.have_arrivals(&watches).await?.into_iter();
+    let (called, mut idle): (Vec<_>, Vec<_>) = watching.into_iter().partition(|_| is_called.next() == Some(true));
     idle.sort_by_key(|one| one.slot);
     for same in idle.chunk_by(|one, other| one.slot == other.slot) {
         let ids: Vec<String> = same.iter().map(|one| one.published.id.clone()).collect();

@@ -33,7 +33,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let stopped = shared.store.stopped().await?;
     // Before the playbooks, which see what is found.
     let documents = documents::settle(shared, &stopped, now).await?;
-    let (mut handled, mut slots) = (documents.handled, BTreeMap::<Instant, Vec<DueRun>>::new());
+    let (mut handled, mut slots) = (documents.handled, DueSlots::new());
     let mut watching = Vec::new();
     let fresh = Deadline::after(FRESH);
     for playbook in shared.store.published().await? {
@@ -57,21 +57,44 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
             }
         }
     }
-    for Watching { published, slot, from, .. } in event_watch::called(shared, watching).await? {
+    if !run_slots(shared, slots, fresh, now, &mut handled).await {
+        return Ok(handled.max(1));
+    }
+    // Behind the others: who looks for events is no reason that a slot waits.
+    let called = match event_watch::called(shared, watching).await {
+        Ok(called) => called,
+        Err(error) => {
+            tracing::error!("looking for events failed: {}", describe_error(error.as_ref()));
+            return Ok(handled);
+        }
+    };
+    let mut slots = DueSlots::new();
+    for Watching { published, slot, from, .. } in called {
         slots.entry(slot).or_default().push(DueRun { published, events_from: Some(from) });
     }
+    match run_slots(shared, slots, fresh, now, &mut handled).await {
+        true => Ok(handled),
+        false => Ok(handled.max(1)),
+    }
+}
+
+/// Carries out the runs of slots, the earliest first, and counts what was done. False
+/// when the rest waits for another look, which is to begin at once.
+async fn run_slots(shared: &Arc<Shared>, slots: DueSlots, fresh: Deadline, now: Instant, handled: &mut usize) -> bool {
     for (slot, playbooks) in slots {
         if fresh.has_passed() {
-            // Something was done, so that this lane looks again at once.
-            return Ok(handled.max(1));
+            return false;
         }
         match run_slot(shared, &playbooks, slot, now).await {
-            Ok(done) => handled += done,
+            Ok(done) => *handled += done,
             Err(error) => tracing::error!(%slot, "scheduling failed: {}", describe_error(error.as_ref())),
         }
     }
-    Ok(handled)
+    true
 }
+
+/// What is due, by slot.
+type DueSlots = BTreeMap<Instant, Vec<DueRun>>;
 
 /// A playbook that is due.
 struct DueRun {

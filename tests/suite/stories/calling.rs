@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::explaining::explain_then;
 use crate::support::mapped::{Customers, on_both_stores};
-use crate::support::world::{World, at, lines};
+use crate::support::world::{World, at, lines, scheduled};
 
 const TIP: &str = "playbook: tip\nabout: A story.\non: { event: signed_up, after: 2h }\n\
     when: account.tier == \"A\"\nsteps:\n  - task: { id: call, title: Call, to: csm }\n";
@@ -186,6 +186,41 @@ async fn whoever_takes_a_run_over_finds_the_same_events() {
     world.pass_at("2026-03-02T09:02:00Z").await;
     assert_eq!(entered(&world).await, ["a1 03-02T09:00", "a2 03-02T09:02"]);
     assert_eq!(count(&world, "event_looks").await, 2);
+}
+
+#[tokio::test]
+async fn whoever_takes_a_run_over_leaves_those_beyond_its_count_to_a_later_one() {
+    let world = world(TIP).await;
+    world.event("a1", "signed_up", "2026-03-02T07:00:00Z").await;
+    world.event("a2", "signed_up", "2026-03-02T07:00:00Z").await;
+    world.pass_at("2026-03-02T09:00:00Z").await;
+    // It had found one of them, and died before it had written anybody.
+    world
+        .sql(
+            "delete from keepwell.messages; delete from keepwell.tasks; delete from keepwell.enrollments;
+             delete from keepwell.event_looks;
+             update keepwell.runs set state = 'running', verdict = 'go', ceiling = 1, enrolled = 0,
+                 token = gen_random_uuid(), lease_until = clock_timestamp() - interval '1 second'",
+        )
+        .await;
+    world.pass_at("2026-03-02T09:01:00Z").await;
+    assert_eq!(entered(&world).await.len(), 1);
+    world.pass_at("2026-03-02T10:00:00Z").await;
+    assert_eq!(entered(&world).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_schedule_is_kept_also_where_nobody_can_look_for_events() {
+    let world = world(TIP).await;
+    world.playbook(&scheduled("daily", "0 9 * * *", "when: account.mrr > 0", "  - task: { id: look, title: Look }"));
+    world.pass_at("2026-03-02T08:59:30Z").await;
+    world.event("a1", "signed_up", "2026-03-02T07:00:00Z").await;
+    world.sql("alter table customers.events rename to moved_events").await;
+    world.pass_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.runs().await, "playbook slot state"), ["daily 03-02T09:00 done"]);
+    world.sql("alter table customers.moved_events rename to events").await;
+    world.pass_at("2026-03-02T09:01:00Z").await;
+    assert_eq!(lines(&world.runs().await, "playbook slot state"), ["daily 03-02T09:00 done", "tip 03-02T09:01 done"]);
 }
 
 #[tokio::test]
