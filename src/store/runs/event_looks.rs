@@ -4,7 +4,8 @@ use crate::clock::Instant;
 use crate::facts::SubjectId;
 use crate::store::Store;
 use crate::store::customers::arrivals::Arrival;
-use crate::store::runs::Run;
+use crate::store::lease::Lost;
+use crate::store::runs::run::{Run, is_ours};
 
 impl Store {
     /// The playbooks of which a run is under way, or waits for a person.
@@ -61,14 +62,19 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps what a run has looked at; `again` says of whom what kept them out may end.
+    /// Keeps what a run has looked at, as long as it is ours; `again` says of whom what
+    /// kept them out may end.
     pub async fn record_event_looks(
         &self,
         run: &Run,
         arrivals: &[Arrival],
         again: impl Fn(&SubjectId) -> bool,
-    ) -> sqlx::Result<()> {
+    ) -> sqlx::Result<Result<(), Lost>> {
         let mut tx = self.pool().begin().await?;
+        if !is_ours(&mut tx, run).await? {
+            tx.rollback().await?;
+            return Ok(Err(Lost));
+        }
         sqlx::query(
             "insert into keepwell.event_looks as k (account_id, contact_id, playbook, at, slot, again)
              select w.account_id, w.contact_id, $1, w.at, $2, w.again
@@ -92,7 +98,8 @@ impl Store {
         .bind(run.slot)
         .execute(&mut *tx)
         .await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(Ok(()))
     }
 
     /// The slot of the run that looked at an event of a subject for good.

@@ -283,7 +283,7 @@ impl<'a> Deciding<'a> {
     async fn keep_looks(&self) -> anyhow::Result<()> {
         if let Some(arrivals) = &self.arrivals {
             let again = |subject: &SubjectId| !self.decided.contains(subject);
-            self.shared.store.record_event_looks(self.run, arrivals, again).await?;
+            self.shared.store.record_event_looks(self.run, arrivals, again).await??;
         }
         Ok(())
     }
@@ -324,9 +324,12 @@ impl<'a> Deciding<'a> {
         let ids = store.enrolled_ids(&run.playbook, run.slot).await?;
         let done: HashSet<uuid::Uuid> = ids.into_iter().collect();
         let room = (ceiling - done.len() as i64).max(0) as usize;
-        let rest: Vec<Enrollment> =
-            self.buffer.drain(..).filter(|enrollment| !done.contains(&enrollment.id)).take(room).collect();
-        for batch in rest.chunks(BATCH) {
+        self.buffer.retain(|enrollment| !done.contains(&enrollment.id));
+        // Those whom a predecessor did not decide about stay due.
+        for enrollment in self.buffer.split_off(room.min(self.buffer.len())) {
+            self.decided.remove(&enrollment.subject());
+        }
+        for batch in std::mem::take(&mut self.buffer).chunks(BATCH) {
             self.enter(batch, now).await?;
         }
         Ok(())

@@ -6,6 +6,7 @@ use keepwell::store::runs::RunKind;
 use std::time::Duration;
 
 use keepwell::enrollment::{Enrollment, State, Transition};
+use keepwell::store::customers::arrivals::Arrival;
 use keepwell::store::customers::data_subject::Person;
 use keepwell::store::customers::erasure::Erasure;
 use keepwell::store::lease::Lost;
@@ -171,6 +172,9 @@ async fn who_has_lost_a_run_writes_nothing_more_of_it() {
     };
     let looks: Vec<Transition> = waiting.iter().map(look).collect();
     assert_eq!(store.enter(&stale, &looks, 50).await.unwrap(), Err(Lost));
+    let arrivals = [Arrival { subject: waiting[0].subject(), at: slot }];
+    assert_eq!(store.record_event_looks(&stale, &arrivals, |_| false).await.unwrap(), Err(Lost));
+    assert_eq!(world.count("event_looks").await, 0);
     assert_eq!(world.count("enrollments").await, 0);
     assert_eq!(store.enroll(taken, &waiting, State::Held).await.unwrap(), Ok(3));
     // Its holder renews it while it writes, and nobody takes it over meanwhile.
