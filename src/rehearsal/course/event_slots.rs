@@ -9,7 +9,8 @@ use crate::catalog::ReadyTrigger;
 use crate::clock::Instant;
 use crate::playbook::schedule::Schedule;
 
-/// How long somebody is looked at again whom something kept out that may have ended.
+/// How long somebody is looked at again whom something kept out that may have ended, until
+/// the slot behind it.
 const AGAIN: TimeDelta = TimeDelta::days(1);
 
 /// What was looked at so far.
@@ -34,11 +35,15 @@ impl EventSlots {
             let due = on.due_at(at)?.max(last + TimeDelta::microseconds(1));
             schedule.next_after(due - TimeDelta::microseconds(1))
         });
+        let minute = TimeDelta::minutes(1);
+        let hour = TimeDelta::hours(1);
+        // The next slot that looks at somebody again, and the one before it.
         let later = match on.every_minute {
-            true => last.duration_trunc(TimeDelta::hours(1)).ok().map(|hour| hour + TimeDelta::hours(1)),
-            false => schedule.next_after(last),
+            true => last.duration_trunc(hour).ok().map(|whole| (whole + hour, whole + hour - minute)),
+            false => schedule.next_after(last).map(|slot| (slot, last)),
         };
-        let again = self.again.values().filter_map(|due| later.filter(|slot| *slot - *due < AGAIN));
+        let again = self.again.values().filter_map(|due| later.filter(|(_, before)| *before - *due < AGAIN));
+        let again = again.map(|(slot, _)| slot);
         new.chain(again).min()
     }
 

@@ -5,28 +5,63 @@ use crate::facts::SubjectId;
 use crate::store::Store;
 use crate::store::customers::arrivals::Arrival;
 use crate::store::lease::Lost;
-use crate::store::runs::run::{Run, is_ours};
+use crate::store::runs::run::{Run, delete_held, forget_looks, is_ours};
 
 impl Store {
-    /// The playbooks of which a run is under way, or waits for a person.
+    /// The playbooks of which a run is under way, or waits for a person who can still
+    /// approve it.
     pub async fn busy_playbooks(&self) -> sqlx::Result<Vec<String>> {
         sqlx::query_scalar(
-            "select distinct playbook from keepwell.runs
-             where state = 'running' or state = 'held' and approved_at is null",
+            "select distinct r.playbook from keepwell.runs r join keepwell.playbooks p on p.id = r.playbook
+             where r.state = 'running' or r.state = 'held' and r.approved_at is null and r.revision = p.revision",
         )
         .fetch_all(self.pool())
         .await
     }
 
-    /// Begins to watch for an event: what was due before is the playbook's past. One
-    /// that is watched already goes on.
-    pub async fn begin_watch(&self, playbook: &str, event: &str) -> sqlx::Result<()> {
+    /// Supersedes the runs that events have called and that wait for a person although
+    /// another revision is in force by now: nobody can approve them any more. It then looks
+    /// at their events; returns how many runs.
+    pub async fn supersede_outdated_event_runs(&self, now: Instant) -> sqlx::Result<usize> {
+        let mut tx = self.pool().begin().await?;
+        let outdated: Vec<(String, Instant)> = sqlx::query_as(
+            "update keepwell.runs r set state = 'skipped', reason = 'superseded', ended_at = $1
+             from keepwell.playbooks p
+             where p.id = r.playbook and r.state = 'held' and r.approved_at is null and r.events_from is not null
+               and r.revision <> p.revision
+             returning r.playbook, r.slot",
+        )
+        .bind(now)
+        .fetch_all(&mut *tx)
+        .await?;
+        for (playbook, slot) in &outdated {
+            delete_held(&mut tx, playbook, *slot).await?;
+            forget_looks(&mut tx, playbook, *slot).await?;
+        }
+        tx.commit().await?;
+        Ok(outdated.len())
+    }
+
+    /// Begins to watch for an event `after` so many seconds: what was due before is the
+    /// playbook's past. One that is watched already goes on; where only `after` is another,
+    /// behind the events that were looked at.
+    pub async fn begin_watch(&self, playbook: &str, event: &str, after: i64) -> sqlx::Result<()> {
         sqlx::query(
-            "update keepwell.playbooks set on_event = $2, events_since = published_at, events_after = published_at
-             where id = $1 and on_event is distinct from $2",
+            "update keepwell.playbooks set on_event = $2, on_after = $3,
+                 events_since = case
+                     when on_event is distinct from $2 then published_at
+                     when on_after is null then events_since
+                     else greatest(events_since, events_after - interval '1 day')
+                         + make_interval(secs => ($3 - on_after)::float8) end,
+                 events_after = case
+                     when on_event is distinct from $2 then published_at
+                     when on_after is null then events_after
+                     else events_after + make_interval(secs => ($3 - on_after)::float8) end
+             where id = $1 and (on_event is distinct from $2 or on_after is distinct from $3)",
         )
         .bind(playbook)
         .bind(event)
+        .bind(after)
         .execute(self.pool())
         .await?;
         Ok(())
@@ -116,12 +151,20 @@ impl Store {
         .await
     }
 
-    /// Forgets the looks of runs before an instant; returns how many.
+    /// Forgets the looks of runs before an instant at events that no run would find any
+    /// more; returns how many.
     pub async fn forget_event_looks(&self, before: Instant) -> sqlx::Result<u64> {
         const BATCH: i64 = 5_000;
         let done = sqlx::query(
             "delete from keepwell.event_looks
-             where ctid = any (array(select ctid from keepwell.event_looks where slot < $1 limit $2))",
+             where ctid = any (array(
+                 select k.ctid from keepwell.event_looks k
+                 where k.slot < $1 and not exists (
+                     select from keepwell.playbooks p
+                     where p.id = k.playbook
+                       and coalesce(k.at + make_interval(secs => p.on_after::float8), k.slot)
+                           >= p.events_after - interval '2 days')
+                 limit $2))",
         )
         .bind(before)
         .bind(BATCH)

@@ -12,8 +12,8 @@ use crate::message::channel::Channel;
 use crate::store::Store;
 use crate::store::messages::transitions::WAITING;
 
-const COLUMNS: &str = "id, kind, revision, file, present, slots_after, problems, pinned, on_event, events_since, \
-    events_after";
+const COLUMNS: &str = "id, kind, revision, file, present, slots_after, problems, pinned, on_event, on_after, \
+    events_since, events_after";
 
 /// The current publication of a playbook.
 #[derive(Clone, Debug, PartialEq, FromRow)]
@@ -33,6 +33,8 @@ pub struct Published {
     pub pinned: Option<String>,
     /// The event that the next two are about.
     pub on_event: Option<String>,
+    /// How long after it they are due, in seconds; `None` before that was kept.
+    pub on_after: Option<i64>,
     /// Events that were due by then are its past.
     pub events_since: Option<Instant>,
     /// Up to when its events were looked at.

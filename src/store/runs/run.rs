@@ -86,7 +86,7 @@ impl Store {
 
     /// The same of a slot at which events that became due after `from` call the
     /// playbook; `None` also while another run of it is under way, or waits for a
-    /// person: then these events wait with it.
+    /// person who can still approve it: then these events wait with it.
     pub async fn open_event_run(
         &self,
         playbook: PlaybookId<'_>,
@@ -142,6 +142,9 @@ impl Store {
             .await?;
             for slot in superseded {
                 delete_held(&mut tx, playbook.0, slot).await?;
+                if events_from.is_some() {
+                    forget_looks(&mut tx, playbook.0, slot).await?;
+                }
             }
         }
         tx.commit().await?;
@@ -283,8 +286,8 @@ impl Store {
     }
 }
 
-/// Whether a run of a playbook is under way, or waits for a person. Whoever asks is
-/// alone with it until the transaction ends.
+/// Whether a run of a playbook is under way, or waits for a person who can still
+/// approve it. Whoever asks is alone with it until the transaction ends.
 async fn is_busy(tx: &mut PgConnection, playbook: &str) -> sqlx::Result<bool> {
     sqlx::query("select 1 from keepwell.playbooks where id = $1 for no key update")
         .bind(playbook)
@@ -292,8 +295,9 @@ async fn is_busy(tx: &mut PgConnection, playbook: &str) -> sqlx::Result<bool> {
         .await?;
     // A statement of its own sees what was opened while this one waited.
     sqlx::query_scalar(
-        "select exists (select from keepwell.runs where playbook = $1
-             and (state = 'running' or state = 'held' and approved_at is null))",
+        "select exists (select from keepwell.runs r join keepwell.playbooks p on p.id = r.playbook
+             where r.playbook = $1 and (r.state = 'running'
+                 or r.state = 'held' and r.approved_at is null and r.revision = p.revision))",
     )
     .bind(playbook)
     .fetch_one(tx)
@@ -351,5 +355,22 @@ pub(in crate::store) async fn delete_held(tx: &mut PgConnection, playbook: &str,
         .bind(slot)
         .execute(tx)
         .await?;
+    Ok(())
+}
+
+/// Forgets what a run has looked at, so that another one finds its events.
+pub(super) async fn forget_looks(tx: &mut PgConnection, playbook: &str, slot: Instant) -> sqlx::Result<()> {
+    sqlx::query(
+        "with forgotten as (delete from keepwell.event_looks where playbook = $1 and slot = $2 returning at)
+         update keepwell.playbooks p
+         set events_after = least(events_after,
+             f.first + make_interval(secs => coalesce(on_after, 0)::float8) - interval '1 microsecond')
+         from (select min(at) as first from forgotten) f
+         where p.id = $1 and f.first is not null",
+    )
+    .bind(playbook)
+    .bind(slot)
+    .execute(tx)
+    .await?;
     Ok(())
 }

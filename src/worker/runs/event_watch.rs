@@ -5,9 +5,9 @@
 //! looked at before, up to its slot, and that no run has looked at yet. While a run
 //! of a playbook is under way, or waits for a person, what comes waits with it.
 //!
-//! Events come late into a store: each look goes back some minutes, and at each full
-//! hour a day. Then those are looked at again, too, whom something kept out that may
-//! have ended.
+//! Events come late into a store: each look goes back some minutes beyond the one before,
+//! and a day at each full hour and where a schedule says when. Then those are looked at
+//! again, too, whom something kept out that may have ended.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::worker::shared::Shared;
 
 /// How long after it was due an event may come into the store and still count.
 pub(crate) const LATE: TimeDelta = TimeDelta::days(1);
-/// How far back each look goes.
+/// How far back beyond the look before each look goes.
 const RECENT: TimeDelta = TimeDelta::minutes(10);
 
 /// A slot at which a playbook looks for its events.
@@ -47,13 +47,12 @@ pub(super) async fn watched(
     published: &Published,
     on: &ReadyTrigger,
 ) -> anyhow::Result<Option<(Instant, Instant)>> {
-    match (&published.on_event, published.events_since, published.events_after) {
-        (Some(event), Some(since), Some(after)) if *event == on.event => Ok(Some((since, after))),
-        _ => {
-            shared.store.begin_watch(&published.id, &on.event).await?;
-            Ok(None)
-        }
+    let (event, after) = (on.event.as_str(), on.after.num_seconds());
+    if (published.on_event.as_deref(), published.on_after) != (Some(event), Some(after)) {
+        shared.store.begin_watch(&published.id, event, after).await?;
+        return Ok(None);
     }
+    Ok(published.events_since.zip(published.events_after))
 }
 
 /// The look of a published playbook at a slot.
@@ -64,8 +63,10 @@ pub(super) fn watch(
     slot: Instant,
 ) -> Watching {
     let hour = slot.duration_trunc(TimeDelta::hours(1)).unwrap_or(slot);
-    let back = if !on.every_minute || after < hour { LATE } else { RECENT };
-    let from = after.min(slot - back).max(since);
+    // It lies ahead of the slot where `after` got longer.
+    let after = after.min(slot);
+    let back = if !on.every_minute || slot == hour || after < hour { LATE } else { RECENT };
+    let from = (after - back).max(since);
     let watch = watch_of(ready, on, from, slot, None);
     Watching { published: published.clone(), slot, from, watch }
 }

@@ -36,6 +36,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let (mut handled, mut slots) = (documents.handled, DueSlots::new());
     let mut watching = Vec::new();
     let fresh = Deadline::after(FRESH);
+    shared.store.supersede_outdated_event_runs(now).await?;
     for playbook in shared.store.published().await? {
         if !playbook.present || shared.runs.is_claimed(&playbook.id) {
             continue;

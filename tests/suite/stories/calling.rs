@@ -2,6 +2,8 @@
 
 use keepwell::enrollment::Guard;
 use keepwell::rehearsal::explanation::EntryVerdict;
+use keepwell::store::customers::data_subject::Person;
+use keepwell::store::customers::erasure::Erasure;
 use keepwell::store::upkeep::stopped::StopTarget;
 use serde_json::json;
 
@@ -256,6 +258,82 @@ async fn a_schedule_beside_it_says_when_it_is_looked_at() {
 }
 
 #[tokio::test]
+async fn beside_a_schedule_what_comes_late_and_whom_something_kept_out_is_looked_at_again() {
+    let keys = "schedule: \"0 9 * * *\"\nsuppress: account.mrr > 500\non:";
+    let world = world(&TIP.replace("on:", keys)).await;
+    world.pass_at("2026-03-03T09:00:00Z").await;
+    world.event("a1", "signed_up", "2026-03-03T12:00:00Z").await;
+    world.sql("update customers.accounts set mrr = 900 where id = 'a1'").await;
+    world.pass_at("2026-03-04T09:00:00Z").await;
+    assert!(entered(&world).await.is_empty());
+    // Due before that look, and not there then; the other one two days before.
+    world.event("a2", "signed_up", "2026-03-04T05:00:00Z").await;
+    world.event("a3", "signed_up", "2026-03-02T08:00:00Z").await;
+    world.sql("update customers.accounts set mrr = 100 where id = 'a1'").await;
+    world.pass_at("2026-03-05T09:00:00Z").await;
+    assert_eq!(entered(&world).await, ["a1 03-05T09:00", "a2 03-05T09:00"]);
+}
+
+#[tokio::test]
+async fn a_weekly_look_finds_no_event_of_the_week_before_again() {
+    let keys = "schedule: \"0 9 * * mon\"\nreentry: { gap: 1h }\non:";
+    let world = world(&TIP.replace("on:", keys)).await;
+    world.pass_at("2026-03-09T08:00:00Z").await;
+    world.event("a1", "signed_up", "2026-03-09T06:30:00Z").await;
+    for time in ["09T09:00", "10T12:00", "12T12:00", "15T12:00", "16T09:00"] {
+        world.pass_at(&format!("2026-03-{time}:00Z")).await;
+    }
+    assert_eq!(entered(&world).await, ["a1 03-09T09:00"]);
+    // Once no look goes back so far it is forgotten.
+    for day in [23, 24] {
+        world.pass_at(&format!("2026-03-{day}T09:00:00Z")).await;
+    }
+    assert_eq!(count(&world, "event_looks").await, 0);
+}
+
+#[tokio::test]
+async fn a_new_revision_looks_at_the_events_of_a_run_that_nobody_can_approve_any_more() {
+    let held = TIP.replace("when:", "guardrails: { hold_above: { count: 1, share: 0% } }\nwhen:");
+    let world = world(&held).await;
+    world.event("a1", "signed_up", "2026-03-02T07:00:00Z").await;
+    world.event("a2", "signed_up", "2026-03-02T07:00:00Z").await;
+    world.pass_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(world.run("tip", "2026-03-02T09:00:00Z").await["state"], json!("held"));
+    world.playbook(&TIP.replace("title: Call", "title: Ring"));
+    world.pass_at("2026-03-05T10:05:00Z").await;
+    assert_eq!(
+        lines(&world.runs().await, "slot state reason"),
+        ["03-02T09:00 skipped superseded", "03-05T10:05 done -"]
+    );
+    assert_eq!(entered(&world).await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_event_counts_once_also_where_its_time_changes() {
+    // Longer: what was looked at is not due a second time.
+    let again = TIP.replace("when:", "reentry: { gap: 1h }\nwhen:");
+    let world = world(&again).await;
+    world.event("a1", "signed_up", "2026-03-02T07:00:00Z").await;
+    world.pass_at("2026-03-02T09:00:00Z").await;
+    world.event("a2", "signed_up", "2026-03-02T08:30:00Z").await;
+    let longer = again.replace("after: 2h", "after: 5d");
+    world.playbook(&longer);
+    for time in ["02T09:10", "02T11:00", "03T12:00", "06T12:00", "07T07:30", "07T08:00", "07T08:31", "07T10:00"] {
+        world.pass_at(&format!("2026-03-{time}:00Z")).await;
+    }
+    assert_eq!(entered(&world).await, ["a1 03-02T09:00", "a2 03-07T08:31"]);
+    // Shorter: what was not due yet is so at once.
+    world.event("a3", "signed_up", "2026-03-06T08:00:00Z").await;
+    world.pass_at("2026-03-08T10:00:00Z").await;
+    world.playbook(&again);
+    world.pass_at("2026-03-08T10:01:00Z").await;
+    world.pass_at("2026-03-08T10:02:00Z").await;
+    assert_eq!(entered(&world).await.len(), 3);
+    world.pass_at("2026-03-08T12:00:00Z").await;
+    assert_eq!(entered(&world).await.len(), 3);
+}
+
+#[tokio::test]
 async fn a_run_by_hand_looks_at_all_who_had_the_event_and_a_plan_says_so() {
     let world = world(TIP).await;
     world.event("a1", "signed_up", "2025-12-02T09:00:00Z").await;
@@ -315,6 +393,17 @@ async fn what_was_looked_at_goes_with_its_account_and_after_its_time() {
     assert_eq!(count(&world, "event_looks").await, 1);
     world.pass_at("2026-03-04T08:00:00Z").await;
     assert_eq!(count(&world, "event_looks").await, 1);
+    // Once the look before goes back no further.
     world.pass_at("2026-03-04T10:00:00Z").await;
+    world.pass_at("2026-03-04T10:01:00Z").await;
     assert_eq!(count(&world, "event_looks").await, 0);
+    // Earlier where its account is erased; that of another one stays.
+    world.event("a1", "signed_up", "2026-03-04T08:30:00Z").await;
+    world.event("a2", "signed_up", "2026-03-04T08:30:00Z").await;
+    world.pass_at("2026-03-04T10:30:00Z").await;
+    assert_eq!(count(&world, "event_looks").await, 2);
+    let erased = world.store().erase(&Person::new("a1", None), &[], false, "dana", at("2026-03-04T11:00:00Z")).await;
+    assert!(matches!(erased.unwrap(), Erasure::Done(_)));
+    assert_eq!(count(&world, "event_looks where account_id = 'a1'").await, 0);
+    assert_eq!(count(&world, "event_looks").await, 1);
 }
