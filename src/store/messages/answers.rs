@@ -67,7 +67,8 @@ impl Store {
     }
 
     /// Keeps an answer, which replaces an earlier one to the same mail, and
-    /// lets the enrollment that waits for it look again.
+    /// lets the enrollment that waits for it look again. The same answer once more
+    /// stays the answer of its instant.
     pub async fn answer(
         &self,
         asked: &SurveyMail,
@@ -79,12 +80,14 @@ impl Store {
         let survey = asked.survey.as_deref().unwrap_or_default();
         let mut tx = self.pool().begin().await?;
         sqlx::query(
-            "insert into keepwell.answers
+            "insert into keepwell.answers as a
                  (account_id, contact_id, message, enrollment_id, playbook, step, score, value, comment, answered_at,
                   survey)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''))
              on conflict (account_id, message) do update
-             set value = excluded.value, comment = excluded.comment, answered_at = excluded.answered_at",
+             set value = excluded.value, comment = excluded.comment,
+                 answered_at = case when (a.value, a.comment) is distinct from (excluded.value, excluded.comment)
+                     then excluded.answered_at else a.answered_at end",
         )
         .bind(&asked.account_id)
         .bind(&asked.contact_id)

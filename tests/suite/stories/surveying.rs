@@ -97,6 +97,27 @@ async fn answers_are_tagged_and_found_again() {
     assert_eq!(store.tag_answer(uuid::Uuid::nil(), "x", TagDeed::Add, "sam", at(NOON)).await.unwrap(), None);
 }
 
+/// The same form sent twice, as by a reload, is one answer; another one is a new one.
+#[tokio::test]
+async fn the_same_answer_once_more_keeps_its_instant() {
+    let world = World::new().await;
+    world.playbook(&once("pulse", "score: nps"));
+    world.customer("a1").await.run_at(MONDAY).await;
+    let answered = async |form: &str, when: &str| {
+        answer(&world, "How", form, when).await;
+        world.store().list_answers(&AnswerFilter::default()).await.unwrap()[0].at
+    };
+    assert_eq!(answered("answer=9&comment=Fine", NOON).await, at(NOON));
+    assert_eq!(answered("answer=9&comment=Fine", "2026-03-03T13:00:00Z").await, at(NOON));
+    for (form, when) in [
+        ("answer=9", "2026-03-03T14:00:00Z"),
+        ("answer=8", "2026-03-03T15:00:00Z"),
+        ("answer=9", "2026-03-03T16:00:00Z"),
+    ] {
+        assert_eq!(answered(form, when).await, at(when), "{form}");
+    }
+}
+
 /// Sixty people over thirty days, and the next time thirty days later.
 #[tokio::test]
 async fn the_first_questions_are_spread_over_the_period() {
