@@ -23,7 +23,7 @@ use crate::playbook::{
 
 const DAY: i64 = 86_400;
 /// How long a contact is left alone after a survey, where nothing is said: so long,
-/// or as long as the survey's own period where that is shorter.
+/// or a day less than the survey's own period where that is shorter.
 const LEFT_ALONE: i64 = 30 * DAY;
 /// When a survey asks that says no more than how often.
 const DAILY: &str = "@daily";
@@ -118,7 +118,7 @@ pub static SURVEY: Form = Form::new(
         Key::new(
             "not_again_within",
             Shape::Elapsed,
-            "How long a contact is left alone after any survey of whatever playbook, such as `30d`. Default: `30d`, or `every` where that is shorter.",
+            "How long a contact is left alone after any survey of whatever playbook, such as `30d`. Default: `30d`, or a day less than `every` where that is shorter.",
         ),
         Key::new(
             "schedule",
@@ -169,7 +169,7 @@ pub(super) fn draft_of(
     let to = fields.required("to");
     let roles = to.and_then(|to| roles(to, &mut fields));
     let every = every(&mut fields);
-    let not_again_within = fields.elapsed("not_again_within");
+    let not_again_within = not_again_within(every, &mut fields);
     let schedule = fields.text("schedule");
     let timezone = timezone(&mut fields, "timezone");
     let when = fields.expression("when");
@@ -189,7 +189,6 @@ pub(super) fn draft_of(
     tests.iter_mut().for_each(|case| name_step(case, &id));
 
     let text = |text: &str| Node { place, value: NodeValue::Text(inline(path, place, text)) };
-    let not_again_within = not_again_within.unwrap_or_else(|| every.map_or(LEFT_ALONE, |every| every.min(LEFT_ALONE)));
     let when = condition(path, place, roles.as_deref().unwrap_or_default(), not_again_within, when);
     let is_whole = !problems[before..].iter().any(Diagnostic::is_error);
     let survey = Survey {
@@ -322,6 +321,20 @@ fn every(fields: &mut Fields<'_, '_>) -> Option<i64> {
         return None;
     }
     Some(every)
+}
+
+/// How many seconds a contact is left alone. Their own next turn must not fall into
+/// that time: they would be asked a slot later each time, or every second time.
+fn not_again_within(every: Option<i64>, fields: &mut Fields<'_, '_>) -> i64 {
+    let by_default = every.map_or(LEFT_ALONE, |every| (every - DAY).clamp(0, LEFT_ALONE));
+    let Some(written) = fields.elapsed("not_again_within") else { return by_default };
+    if every.is_some_and(|every| written >= every) {
+        let at = fields.value_place("not_again_within");
+        let message = "`not_again_within` must be shorter than `every`: the survey would keep itself from asking";
+        let help = format!("write fewer days, such as `not_again_within: {}d`", by_default / DAY);
+        fields.error_with_help("KW0104", at, message, help);
+    }
+    written
 }
 
 /// The roles of those who are asked; empty for everybody.
