@@ -156,6 +156,7 @@ pub(super) fn draft_of(
     let place = fields.key_place(SURVEY_WORD).unwrap_or(root.place);
     fields = fields.at(place);
     let id = id(&mut fields);
+    let id_at = fields.value_place(SURVEY_WORD);
     let was = renaming::read(&mut fields, id.as_deref());
     let about = fields.string("about").map(|about| about.trim().to_owned());
     let alerts_to = fields.address("alerts_to");
@@ -164,6 +165,7 @@ pub(super) fn draft_of(
     let stages_at = fields.key_place("stages");
     let stages = word_list(&mut fields, "stages");
     let scale = scale(&mut fields);
+    refuse_named_score(id.as_deref(), scale, id_at, &mut fields);
     let question = fields.required("question").cloned();
     let (subject, body) = (fields.take("subject").cloned(), fields.take("body").cloned());
     let to = fields.required("to");
@@ -308,6 +310,22 @@ fn scale(fields: &mut Fields<'_, '_>) -> Option<Scale> {
             None
         }
         (None, None) => None,
+    }
+}
+
+/// The score of a `custom` scale has the name of its survey, and those names mean
+/// answers on scales of their own.
+fn refuse_named_score(id: Option<&str>, scale: Option<Scale>, at: Position, fields: &mut Fields<'_, '_>) {
+    if let (Some(id), Some(Scale::Custom { .. })) = (id, scale)
+        && let Some((word, named)) = Scale::NAMED.iter().find(|(word, _)| *word == id)
+    {
+        let values = named.values();
+        let message = format!(
+            "a survey with a `custom` score cannot be called `{word}`: that score goes from {} to {}",
+            values.start(),
+            values.end()
+        );
+        fields.error_with_help("KW0104", at, message, format!("choose another name, or write `score: {word}`"));
     }
 }
 
