@@ -59,7 +59,7 @@ impl NameConflict {
 /// What is only written for another playbook: its tables, with the old name and
 /// the new one bound in this order. Rows of which both have one stay the new
 /// one's.
-const MOVES: [&str; 16] = [
+const MOVES: [&str; 18] = [
     "insert into keepwell.revisions (playbook, revision, file, text, scripts, surveys, published_at)
      select $2::text, revision, file, text, scripts, surveys, published_at from keepwell.revisions where playbook = $1::text
      on conflict (playbook, revision) do nothing",
@@ -78,6 +78,9 @@ const MOVES: [&str; 16] = [
      where playbook = $1::text or target = $1::text",
     "update keepwell.messages set playbook = $2::text where playbook = $1::text",
     "update keepwell.answers set playbook = $2::text where playbook = $1::text",
+    "update keepwell.messages set survey = $2::text where survey = $1::text",
+    "update keepwell.answers set score = case when score = survey then $2::text else score end, survey = $2::text
+     where survey = $1::text",
     "insert into keepwell.mail_guard as g (account_id, address_hash, playbook, step, fingerprint, message, at)
      select account_id, address_hash, $2::text, step, fingerprint, message, at from keepwell.mail_guard where playbook = $1::text
      on conflict (account_id, address_hash, playbook, step, fingerprint) do update

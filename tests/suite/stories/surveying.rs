@@ -118,6 +118,40 @@ async fn the_same_answer_once_more_keeps_its_instant() {
     }
 }
 
+/// Its own new name, and the score that is called after it.
+#[tokio::test]
+async fn a_survey_takes_its_answers_along_to_another_name() {
+    let world = World::new().await;
+    world.playbook(&once("pulse", "score: custom\nscale: 1..5"));
+    world.playbook(&once("other", "score: nps\nwhen: account.mrr < 0"));
+    world.customer("a1").await.customer("a2").await.run_at(MONDAY).await;
+    let reply = async |account: &str, form: &str| {
+        let mails = world.mails().await;
+        let mail = mails.iter().find(|mail| mail["account"] == account && mail["step"] == "ask").expect("a mail");
+        let path = link_in(&world.text(mail).await, "");
+        assert_eq!(open(&world, NOON, &path, Some(form)).await.0, StatusCode::OK);
+    };
+    reply("a1", "answer=3&comment=Fine").await;
+    std::fs::remove_file(world.files().playbooks.join("pulse.yaml")).unwrap();
+    world.playbook(&once("mood", "was: pulse\nscore: custom\nscale: 1..5"));
+    world.playbook(&playbook("low", "when: account.score(\"mood\") == 3", "  - set: { low: true }"));
+    world.playbook(&playbook(
+        "said",
+        "for: contact\nwhen: contains(contact.answer_text(\"mood\") ?? \"\", \"Fine\")",
+        "  - set: { said: true }",
+    ));
+    world.run_at(TUESDAY).await;
+    let rows = world.store().list_answers(&AnswerFilter::default()).await.unwrap();
+    assert_eq!((rows.len(), rows[0].survey.as_deref(), rows[0].score.as_deref()), (1, Some("mood"), Some("mood")));
+    let entered = lines(&world.enrollments().await, "playbook account");
+    assert_eq!(entered, ["low a1", "mood a1", "mood a2", "said a1"]);
+    // An answer to a mail of before is one of the new name.
+    reply("a2", "answer=5").await;
+    let filter = AnswerFilter { survey: Some("mood".to_owned()), ..AnswerFilter::default() };
+    let rows = world.store().list_answers(&filter).await.unwrap();
+    assert_eq!(rows.iter().filter(|row| row.score.as_deref() == Some("mood")).count(), 2);
+}
+
 /// Sixty people over thirty days, and the next time thirty days later.
 #[tokio::test]
 async fn the_first_questions_are_spread_over_the_period() {
