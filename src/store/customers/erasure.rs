@@ -166,7 +166,8 @@ fn note(counts: &mut BTreeMap<String, u64>, table: &str, count: u64) {
 async fn without_words(tx: &mut PgConnection, person: &Person, now: Instant) -> sqlx::Result<u64> {
     let changed = sqlx::query(
         "update keepwell.messages
-         set contact_id = '', to_address = null, subject = null, words = null, body_text = null, body_html = null
+         set contact_id = '', to_address = null, subject = null, question = null, words = null, body_text = null,
+             body_html = null
          where account_id = $1 and contact_id = $2 and enrollment_id not in
              (select id from keepwell.enrollments where account_id = $1 and contact_id = $2)",
     )

@@ -258,3 +258,21 @@ async fn words_and_evidence_are_forgotten_after_their_time() {
     world.pass_at("2026-06-01T09:00:00Z").await;
     assert_eq!(kept().await, (false, false, true));
 }
+
+/// The page's question stands beside the mail's texts, and is theirs as well.
+#[tokio::test]
+async fn a_question_to_a_contact_leaves_with_them() {
+    let world = World::new().await;
+    world.playbook(
+        "survey: pulse\nabout: A story.\nsubject: Two minutes?\nquestion: Is {{ recipient.name }} content?\nto: champion\n",
+    );
+    world.playbook(&playbook("asks", "when: account.mrr > 0", "  - survey: pulse"));
+    world.customer("a1").await.run_at(MONDAY).await;
+    let question = async || -> Vec<Option<String>> {
+        let asked = sqlx::query_scalar("select question from keepwell.messages where survey = 'pulse'");
+        asked.fetch_all(world.store().pool()).await.unwrap()
+    };
+    assert_eq!(question().await, [Some("Is ann content?".to_owned())]);
+    erase(&world, "a1/ann", false).await;
+    assert_eq!(question().await, [None], "the mail of the account's enrollment stays");
+}
