@@ -277,6 +277,12 @@ mod tests {
             (Email, 1, Outcome::NotMarked(Refusal::Suppressed), "suppressed - - untried frees suppressed"),
             (Email, 1, Outcome::NotMarked(Refusal::NotOurs), "nothing"),
             (Email, 1, Outcome::NotMarked(Refusal::Stopped), "deferred +0s - untried frees stopped"),
+            (
+                Email,
+                1,
+                Outcome::NotMarked(Refusal::OtherSurvey),
+                "deferred +0s - untried frees another survey asks the contact first",
+            ),
             (Email, 1, Outcome::NotMarked(Refusal::Stopping), "deferred +0s - untried frees stopping"),
             (Email, 1, Outcome::NotMarked(Refusal::Stale), "deferred +0s - untried frees looked at too long ago"),
             (Email, 1, Outcome::MarkUnclear, "deferred +0s - untried frees the database did not answer before it left"),

@@ -11,6 +11,8 @@ pub enum Refusal {
     Stopped,
     /// Its address wants none of its class.
     Suppressed,
+    /// Another survey has just asked its contact.
+    OtherSurvey,
     /// Its sender is being stopped.
     Stopping,
     /// What the gate saw may have changed since.
@@ -23,6 +25,7 @@ impl fmt::Display for Refusal {
             Refusal::NotOurs => "no longer ours",
             Refusal::Stopped => "stopped",
             Refusal::Suppressed => "suppressed",
+            Refusal::OtherSurvey => "another survey asks the contact first",
             Refusal::Stopping => "stopping",
             Refusal::Stale => "looked at too long ago",
         })

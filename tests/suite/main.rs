@@ -67,5 +67,6 @@ mod slashes;
 mod standings_command;
 mod stories;
 mod support;
+mod survey_marks;
 mod tidy;
 mod web;

@@ -25,17 +25,17 @@ use crate::support::database;
 use crate::support::smtp::{At, Do, Script};
 use crate::support::world::{World, at, lines, playbook};
 
-const TO: &str = "zoe@customer.example";
+pub(super) const TO: &str = "zoe@customer.example";
 
-struct Outbox {
-    store: Store,
-    pool: PgPool,
-    now: Instant,
+pub(super) struct Outbox {
+    pub store: Store,
+    pub pool: PgPool,
+    pub now: Instant,
 }
 
 impl Outbox {
     /// With so many mails that are due, and one webhook.
-    async fn of(mails: i32) -> Outbox {
+    pub async fn of(mails: i32) -> Outbox {
         let database = database::fresh().await;
         let pool = database.pool().await;
         let insert = "insert into keepwell.messages (account_id, id, playbook, step, channel, class, to_address, state,
@@ -49,7 +49,7 @@ impl Outbox {
         Outbox { store: Store::connect(database.options.clone(), 4), pool, now: at("2026-03-02T09:00:00Z") }
     }
 
-    async fn claim(&self) -> Vec<Claimed> {
+    pub async fn claim(&self) -> Vec<Claimed> {
         let (halted, under_way) = (Halted::default(), UnderWay::default());
         self.store.claim_messages(self.now, &halted, &under_way, 100).await.unwrap()
     }
@@ -57,7 +57,7 @@ impl Outbox {
     /// Claims and marks all.
     async fn marked(&self) -> Vec<Claimed> {
         let claimed = self.claim().await;
-        let asked: Vec<MarkRequest<'_>> = claimed.iter().map(|message| MarkRequest { message, to: TO }).collect();
+        let asked: Vec<MarkRequest<'_>> = claimed.iter().map(|message| MarkRequest::new(message, TO)).collect();
         let answers = self.store.mark_all(&asked, self.now).await.unwrap();
         assert!(answers.iter().all(|answer| *answer == Marked::Go), "{answers:?}");
         claimed
@@ -69,11 +69,11 @@ impl Outbox {
         self.store.settle_expired(self.now).await.unwrap()
     }
 
-    async fn sql(&self, sql: &str) {
+    pub async fn sql(&self, sql: &str) {
         self.pool.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
     }
 
-    async fn settle(&self, message: &Claimed, settled: Settled) -> bool {
+    pub async fn settle(&self, message: &Claimed, settled: Settled) -> bool {
         let ending = Ending::at(message.clone(), settled, self.now);
         self.store.settle(Ending { reply: Some("what it said".to_owned()), ..ending }).await.unwrap()
     }
@@ -91,7 +91,7 @@ fn is(state: &str, outcome: Option<&str>) -> (String, Option<String>, i32) {
     (state.to_owned(), outcome.map(str::to_owned), 1)
 }
 
-fn ended(state: State) -> Settled {
+pub(super) fn ended(state: State) -> Settled {
     let fact = if state == State::Accepted { Fact::Accepted } else { Fact::Rejected };
     Settled::Ended { state, reason: None, fact: Some(fact) }
 }
@@ -108,7 +108,7 @@ fn email(claimed: &[Claimed]) -> &Claimed {
 async fn the_marker_wants_half_a_minute_of_lease_and_a_mail_that_is_still_valid() {
     let outbox = Outbox::of(2).await;
     let claimed = outbox.claim().await;
-    let mark = async |message: &Claimed, now| outbox.store.mark(message, TO, now).await.unwrap();
+    let mark = async |message: &Claimed, now| outbox.store.mark(MarkRequest::new(message, TO), now).await.unwrap();
     let lost = Marked::No(Refusal::NotOurs);
     outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '29 seconds' where state = 'sending'").await;
     assert_eq!(mark(&claimed[0], outbox.now).await, lost);
@@ -135,10 +135,7 @@ async fn markers_that_share_a_transaction_are_answered_one_by_one() {
     outbox.sql("update keepwell.messages set token = gen_random_uuid() where account_id = 'a3'").await;
     let asked: Vec<MarkRequest<'_>> = claimed
         .iter()
-        .map(|message| MarkRequest {
-            message,
-            to: if message.account_id == "a1" { "Gone@customer.example" } else { TO },
-        })
+        .map(|message| MarkRequest::new(message, if message.account_id == "a1" { "Gone@customer.example" } else { TO }))
         .collect();
     let answers = outbox.store.mark_all(&asked, outbox.now).await.unwrap();
     for (message, answer) in claimed.iter().zip(answers) {
@@ -151,7 +148,10 @@ async fn markers_that_share_a_transaction_are_answered_one_by_one() {
         assert_eq!(answer, wanted, "{}", message.account_id);
     }
     outbox.sql("insert into keepwell.control (scope, at, by) values ('all', now(), 'a test')").await;
-    assert_eq!(outbox.store.mark(&claimed[1], TO, outbox.now).await.unwrap(), Marked::No(Refusal::Stopped));
+    assert_eq!(
+        outbox.store.mark(MarkRequest::new(&claimed[1], TO), outbox.now).await.unwrap(),
+        Marked::No(Refusal::Stopped)
+    );
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn of_two_claims_of_a_message_in_one_transaction_one_is_marked() {
     // By the same process, which has not noticed.
     let taken = outbox.claim().await;
     let both = [email(&lost), email(&taken)];
-    let asked = both.map(|message| MarkRequest { message, to: TO });
+    let asked = both.map(|message| MarkRequest::new(message, TO));
     let answers = outbox.store.mark_all(&asked, outbox.now).await.unwrap();
     assert_eq!(answers, [Marked::No(Refusal::NotOurs), Marked::Go]);
     let ending = |message: &Claimed| Ending::at(message.clone(), ended(State::Accepted), outbox.now);
@@ -233,7 +233,10 @@ async fn a_claim_that_has_run_out_is_not_revived() {
     let claimed = outbox.claim().await;
     outbox.sql("update keepwell.messages set lease_until = clock_timestamp() - interval '1 second' where state = 'sending'").await;
     outbox.store.renew_claims(claimed[0].token).await.unwrap();
-    assert_eq!(outbox.store.mark(&claimed[0], TO, outbox.now).await.unwrap(), Marked::No(Refusal::NotOurs));
+    assert_eq!(
+        outbox.store.mark(MarkRequest::new(&claimed[0], TO), outbox.now).await.unwrap(),
+        Marked::No(Refusal::NotOurs)
+    );
     assert_eq!(outbox.store.settle_expired(outbox.now).await.unwrap(), (3, 0));
 }
 
@@ -258,7 +261,7 @@ async fn whoever_lost_a_claim_moves_nothing() {
     let taken = outbox.claim().await;
     assert_eq!(taken.len(), 2);
     assert!(!outbox.settle(mail, ended(State::Accepted)).await, "without a marker there was no attempt");
-    assert_eq!(outbox.store.mark(email(&taken), TO, outbox.now).await.unwrap(), Marked::Go);
+    assert_eq!(outbox.store.mark(MarkRequest::new(email(&taken), TO), outbox.now).await.unwrap(), Marked::Go);
     assert!(outbox.settle(email(&taken), ended(State::Accepted)).await);
 }
 
@@ -268,7 +271,7 @@ async fn a_sender_that_is_stopped_gives_back_what_has_not_left() {
     let claimed = outbox.claim().await;
     let marked: Vec<&Claimed> = claimed.iter().filter(|message| message.account_id.as_str() < "a2").collect();
     for message in &marked {
-        assert_eq!(outbox.store.mark(message, TO, outbox.now).await.unwrap(), Marked::Go);
+        assert_eq!(outbox.store.mark(MarkRequest::new(message, TO), outbox.now).await.unwrap(), Marked::Go);
     }
     assert_eq!(outbox.store.release_claims(claimed[0].token, outbox.now).await.unwrap(), 3);
     for message in &claimed {

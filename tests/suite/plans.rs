@@ -12,7 +12,7 @@ use keepwell::store::messages::address_guard::Departure;
 use keepwell::store::messages::budget::UnderWay;
 use keepwell::store::messages::claimed::Rendered;
 use keepwell::store::messages::ending::Ending;
-use keepwell::store::messages::mark_request::Marked;
+use keepwell::store::messages::mark_request::{MarkRequest, Marked};
 use keepwell::store::upkeep::stopped::Halted;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -56,7 +56,10 @@ async fn send(store: &Store, now: Instant) -> usize {
         assert!(departed.unwrap());
     }
     for message in &claimed {
-        assert_eq!(store.mark(message, message.to_address.as_deref().unwrap(), now).await.unwrap(), Marked::Go);
+        assert_eq!(
+            store.mark(MarkRequest::new(message, message.to_address.as_deref().unwrap()), now).await.unwrap(),
+            Marked::Go
+        );
         let accepted = Settled::Ended { state: State::Accepted, reason: None, fact: Some(Fact::Accepted) };
         let ending = Ending::at(message.clone(), accepted, now);
         assert!(store.settle(Ending { reply: Some("250 ok".to_owned()), ..ending }).await.unwrap());

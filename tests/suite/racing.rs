@@ -15,7 +15,7 @@ use keepwell::message::state::State;
 use keepwell::store::Store;
 use keepwell::store::messages::budget::UnderWay;
 use keepwell::store::messages::ending::Ending;
-use keepwell::store::messages::mark_request::Marked;
+use keepwell::store::messages::mark_request::{MarkRequest, Marked};
 use keepwell::store::runs::Run;
 use keepwell::store::upkeep::stopped::Halted;
 use keepwell::worker::Shared;
@@ -207,7 +207,7 @@ async fn a_message_gets_one_marker_from_sixteen_senders() {
                         store.settle_expired(now).await.unwrap();
                     }
                     let to = message.to_address.clone().unwrap();
-                    if store.mark(&message, &to, now).await.unwrap() == Marked::Go {
+                    if store.mark(MarkRequest::new(&message, &to), now).await.unwrap() == Marked::Go {
                         *bodies.lock().unwrap().entry(message.account_id.clone()).or_default() += 1;
                         let sent = Settled::Ended { state: State::Captured, reason: None, fact: Some(Fact::Accepted) };
                         store.settle(Ending::at(message, sent, now)).await.unwrap();

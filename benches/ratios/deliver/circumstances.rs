@@ -121,7 +121,7 @@ async fn together(store: &Store, claimed: &[Claimed]) -> anyhow::Result<()> {
         senders.spawn(async move {
             for message in mine {
                 let to = message.to_address.clone().unwrap_or_default();
-                let marked = store.mark(&message, &to, FIRST.parse()?).await?;
+                let marked = store.mark(MarkRequest::new(&message, &to), FIRST.parse()?).await?;
                 anyhow::ensure!(marked == Marked::Go, "{marked:?}");
             }
             anyhow::Ok(())
@@ -136,7 +136,7 @@ async fn together(store: &Store, claimed: &[Claimed]) -> anyhow::Result<()> {
 async fn alone(store: &Store, claimed: &[Claimed]) -> anyhow::Result<()> {
     for message in claimed {
         let to = message.to_address.as_deref().unwrap_or_default();
-        let marked = store.mark_all(&[MarkRequest { message, to }], FIRST.parse()?).await?;
+        let marked = store.mark_all(&[MarkRequest::new(message, to)], FIRST.parse()?).await?;
         anyhow::ensure!(marked == [Marked::Go], "{marked:?}");
     }
     Ok(())

@@ -6,13 +6,15 @@
 //! outcomes unknown than if each had a transaction of its own.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
-use sqlx::Row;
+use sqlx::{Connection, Row};
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::claimed::Claimed;
 use super::mark_request::{MarkRequest, Marked, WaitingMarkRequest};
+use super::surveys::{ASKED_AT, HAS_ASKED};
 use crate::clock::Instant;
 use crate::message::refusal::Refusal;
 use crate::store::Store;
@@ -31,10 +33,21 @@ const LEASE_LEFT: chrono::Duration = chrono::Duration::seconds(30);
 
 const NOT_OURS: Marked = Marked::No(Refusal::NotOurs);
 
+/// Whoever marks the mail of a survey is alone with its contact until the transaction
+/// ends. The marker is a statement of its own behind it, and so sees what others marked
+/// while it waited. In one order, so that nobody waits in a circle.
+const LOCK_CONTACTS: &str = "
+    select pg_advisory_xact_lock(key) from (
+        select distinct hashtextextended(account_id || ' ' || contact_id, 19) as key
+        from unnest($1::text[], $2::text[]) as c (account_id, contact_id) order by key) contacts";
+
 /// Its parts see the same instant of the database, but for the rows they wait
 /// for: of those, the latest. `is true` keeps the update off the index of what
 /// waits for an account: the key is better.
-const MARK: &str = "
+static MARK: LazyLock<String> =
+    LazyLock::new(|| MARK_TEXT.replace("HAS_ASKED", &HAS_ASKED).replace("ASKED_AT", ASKED_AT));
+
+const MARK_TEXT: &str = "
     with asking as materialized (select * from ROWS),
     locked as materialized (
         select address_hash, suppressed from keepwell.recipients
@@ -52,17 +65,26 @@ const MARK: &str = "
     asked as materialized (
         select a.account_id, a.id, a.token, k.at, k.number, k.epoch,
             -- Another may have taken the database's place since the last look.
-            case when (k.epoch, k.number) <= ($10, $11) then 'set back'
+            case when (k.epoch, k.number) <= ($12, $13) then 'set back'
                  when k.stopped && array['all', 'playbook:' || a.playbook, 'channel:' || a.channel,
                                          'account:' || a.account_id] then 'stopped'
                  when a.class <> 'internal' and k.suppressed -> a.address_hash ?| array['all', a.class]
-                 then 'suppressed' end as refused
+                 then 'suppressed'
+                 -- Of several that ask at once the first, whatever becomes of it.
+                 when a.left_alone > 0 and a.contact_id <> '' and (
+                     exists (select from asking o where o.left_alone > 0 and o.id < a.id
+                             and o.account_id = a.account_id and o.contact_id = a.contact_id)
+                     or exists (select from keepwell.messages m
+                                where m.account_id = a.account_id and m.contact_id = a.contact_id
+                                  and m.survey is not null and m.id <> a.id and not m.shadow and HAS_ASKED
+                                  and ASKED_AT > $10 - make_interval(secs => a.left_alone)))
+                 then 'other survey' end as refused
         from asking a cross join known k),
     marked as (
         update keepwell.messages m set marked_at = a.at, outcome = null from asked a
         where a.refused is null and m.account_id = a.account_id and m.id = a.id and m.token = a.token
           and (m.state = 'sending') is true and m.marked_at is null
-          and m.lease_until >= a.at + $9 and m.valid_until >= $8
+          and m.lease_until >= a.at + $11 and m.valid_until >= $10
         returning m.id, a.token)
     select id, token, refused, number, epoch, (id, token) in (select id, token from marked) is true as marked
     from asked";
@@ -70,13 +92,14 @@ const MARK: &str = "
 impl Store {
     /// Marks one message, together with those that ask at the same moment; see
     /// [`Store::mark_all`].
-    pub async fn mark(&self, message: &Claimed, to: &str, now: Instant) -> sqlx::Result<Marked> {
-        let request = WaitingMarkRequest { message: message.clone(), to: to.to_owned(), now };
+    pub async fn mark(&self, asked: MarkRequest<'_>, now: Instant) -> sqlx::Result<Marked> {
+        let MarkRequest { message, to, left_alone } = asked;
+        let request = WaitingMarkRequest { message: message.clone(), to: to.to_owned(), left_alone, now };
         match self.shared.marks.ask(request, |all, connection| self.mark_together(all, connection)).await? {
             Some(marked) => Ok(marked),
             // Each in its own turn, and the body follows its marker at once.
             None => {
-                let alone = self.mark_all(&[MarkRequest { message, to }], now).await?;
+                let alone = self.mark_all(&[asked], now).await?;
                 Ok(alone.first().copied().unwrap_or(NOT_OURS))
             }
         }
@@ -88,8 +111,10 @@ impl Store {
         all: Vec<WaitingMarkRequest>,
         mut connection: OwnedMutexGuard<KeptConnection>,
     ) -> Vec<sqlx::Result<Option<Marked>>> {
-        let asking: Vec<MarkRequest<'_>> =
-            all.iter().map(|one| MarkRequest { message: &one.message, to: &one.to }).collect();
+        let asking: Vec<MarkRequest<'_>> = all
+            .iter()
+            .map(|one| MarkRequest { message: &one.message, to: &one.to, left_alone: one.left_alone })
+            .collect();
         let Some(now) = all.iter().map(|one| one.now).max() else { return Vec::new() };
         match self.mark_over(&mut connection, &asking, now).await {
             Ok(answers) => answers.into_iter().map(|marked| Ok(Some(marked))).collect(),
@@ -102,7 +127,7 @@ impl Store {
     /// Marks messages in one statement, which sees what was stopped before it
     /// began; the recipients' rows are locked against a suppression that is
     /// being acknowledged; then each message is marked that is still ours and
-    /// still valid. The answers are in the order given. After an error nobody
+    /// still valid, and that no other survey keeps back. The answers are in the order given. After an error nobody
     /// knows what was marked.
     pub async fn mark_all(&self, asked: &[MarkRequest<'_>], now: Instant) -> sqlx::Result<Vec<Marked>> {
         let mut connection = self.shared.marks.connection().await;
@@ -122,16 +147,30 @@ impl Store {
         let each = || asked.iter().map(|one| one.message);
         let rows = Rows::steady()
             .column("account_id", each().map(|one| one.account_id.as_str()))
+            .column("contact_id", each().map(|one| one.contact_id.as_str()))
             .column("id", each().map(|one| one.id))
             .column("token", each().map(|one| one.token))
             .column("playbook", each().map(|one| one.playbook.as_str()))
             .column("channel", each().map(|one| one.channel.name()))
             .column("class", each().map(|one| one.class.name()))
-            .column("address_hash", hashes.iter().map(String::as_str));
+            .column("address_hash", hashes.iter().map(String::as_str))
+            .column("left_alone", asked.iter().map(|one| one.left_alone));
+        let of_surveys = asked.iter().filter(|one| one.left_alone.is_some()).map(|one| one.message);
+        let (accounts, contacts): (Vec<&str>, Vec<&str>) =
+            of_surveys.map(|one| (one.account_id.as_str(), one.contact_id.as_str())).unzip();
         let last = self.last_mark();
-        let mark = rows.with(MARK)?.bind(now).bind(LEASE_LEFT).bind(last.epoch).bind(last.number);
+        let mark = rows.with(&MARK)?.bind(now).bind(LEASE_LEFT).bind(last.epoch).bind(last.number);
         let answers = connection
-            .carry(&self.pool().connect_options(), async |connection| mark.fetch_all(connection).await)
+            .carry(&self.pool().connect_options(), async |connection| {
+                if accounts.is_empty() {
+                    return mark.fetch_all(connection).await;
+                }
+                let mut tx = connection.begin().await?;
+                sqlx::query(LOCK_CONTACTS).bind(accounts).bind(contacts).execute(&mut *tx).await?;
+                let answers = mark.fetch_all(&mut *tx).await?;
+                tx.commit().await?;
+                Ok(answers)
+            })
             .await?;
         let mut known = HashMap::with_capacity(asked.len());
         for row in answers {
@@ -142,6 +181,7 @@ impl Store {
             let answer = match refused.as_deref() {
                 None if marked => Marked::Go,
                 None => NOT_OURS,
+                Some("other survey") => Marked::No(Refusal::OtherSurvey),
                 Some("suppressed") => Marked::No(Refusal::Suppressed),
                 Some("set back") => {
                     let mut connection = self.pool().acquire().await?;

@@ -22,11 +22,20 @@ pub struct SurveyRequest<'a> {
     pub left_alone: i64,
 }
 
-/// Of each mail when another survey asked its contact within that time, and whether
-/// one that was planned before it is on its way. One that has begun its body counts
+/// Whether the survey mail `m` has asked its contact. One that has begun its body counts
 /// as having asked: nobody can call it back.
-static OTHERS: LazyLock<String> = LazyLock::new(|| {
+pub(super) static HAS_ASKED: LazyLock<String> = LazyLock::new(|| {
     let asked = among(&[State::Accepted, State::Captured, State::Complained, State::Unknown]);
+    format!("(m.state in {asked} or m.state = '{}' and m.marked_at is not null)", State::Sending)
+});
+
+/// When it asked.
+pub(super) const ASKED_AT: &str = "coalesce(m.sent_at, m.marked_at, m.created_at)";
+
+/// Of each mail when another survey asked its contact within that time, and whether
+/// one that was planned before it is on its way.
+static OTHERS: LazyLock<String> = LazyLock::new(|| {
+    let has_asked = &*HAS_ASKED;
     let waiting = among(&State::WAITING);
     format!(
         "select o.asked_at, coalesce(o.first, false)
@@ -34,10 +43,8 @@ static OTHERS: LazyLock<String> = LazyLock::new(|| {
              with ordinality as w (account_id, contact_id, id, seconds, place)
          left join keepwell.messages own on own.account_id = w.account_id and own.id = w.id
          cross join lateral (
-             select max(coalesce(m.sent_at, m.marked_at, m.created_at))
-                        filter (where (m.state in {asked} or m.state = '{sending}' and m.marked_at is not null)
-                            and coalesce(m.sent_at, m.marked_at, m.created_at) > $5 - make_interval(secs => w.seconds))
-                        as asked_at,
+             select max({ASKED_AT})
+                        filter (where {has_asked} and {ASKED_AT} > $5 - make_interval(secs => w.seconds)) as asked_at,
                     bool_or((m.state in {waiting} or m.state = '{sending}' and m.marked_at is null)
                         and m.valid_until >= $5
                         and (m.created_at, m.id) < (coalesce(own.created_at, $5), w.id)) as first

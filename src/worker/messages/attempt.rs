@@ -18,7 +18,7 @@ use crate::message::state::State;
 use crate::postgres::describe_error;
 use crate::store::messages::claimed::Claimed;
 use crate::store::messages::ending::Ending;
-use crate::store::messages::mark_request::Marked;
+use crate::store::messages::mark_request::{MarkRequest, Marked};
 use crate::store::messages::resends::MailCopy;
 use crate::worker::shared::Shared;
 
@@ -49,7 +49,7 @@ impl Attempt {
     /// Carries one out and writes what came of it.
     pub async fn carry_out(&self, message: Claimed, prepared: Prepared, pass: Option<InFlight>) -> anyhow::Result<()> {
         let (store, now) = (&self.shared.store, self.now);
-        let mut copy = None;
+        let (mut copy, mut left_alone) = (None, None);
         let (parcel, to) = match prepared {
             Prepared::Ended { state, reason } => {
                 let ended = Settled::untried(state, Some(reason));
@@ -66,7 +66,8 @@ impl Attempt {
                 store.settle(Ending::at(message, Settled::untried(State::Shadow, None), now)).await?;
                 return Ok(());
             }
-            Prepared::Mail { composed, to, sends_again, .. } => {
+            Prepared::Mail { composed, to, sends_again, left_alone: survey, .. } => {
+                left_alone = survey;
                 copy = sends_again.then(|| MailCopy {
                     bytes: composed.bytes.clone(),
                     envelope_from: composed.envelope_from.clone(),
@@ -100,7 +101,7 @@ impl Attempt {
             // Counted before the stop is looked at, so that a stop either
             // is seen here or sees this body.
             body.get_or_init(|| [self.under_way.begin(), self.shared.under_way.begin()]);
-            self.mark(&message, &to).await
+            self.mark(MarkRequest { message: &message, to: &to, left_alone }).await
         };
         let outcome = match way {
             Way::Mail(composed, session) => session.deliver(&composed, mark).await,
@@ -130,15 +131,15 @@ impl Attempt {
         self.gate.has_passed().then_some(Refusal::Stale)
     }
 
-    async fn mark(&self, message: &Claimed, to: &str) -> Permission {
+    async fn mark(&self, asked: MarkRequest<'_>) -> Permission {
         if let Some(why) = self.forbids() {
             return Permission::No(why);
         }
-        match self.shared.store.mark(message, to, self.now).await {
+        match self.shared.store.mark(asked, self.now).await {
             Ok(Marked::Go) => Permission::Go,
             Ok(Marked::No(why)) => Permission::No(why),
             Err(error) => {
-                tracing::error!(message = %message.id, "the marker failed: {}", describe_error(&error));
+                tracing::error!(message = %asked.message.id, "the marker failed: {}", describe_error(&error));
                 Permission::Unclear
             }
         }

@@ -36,6 +36,9 @@ pub(crate) enum Prepared {
         to: String,
         /// Whether it may leave once more when nobody knows what became of it.
         sends_again: bool,
+        /// How many seconds its survey leaves a contact alone after another one; `None` of
+        /// what no other survey keeps back.
+        left_alone: Option<i64>,
         /// What it has in common with its duplicates; `None` of one that has none.
         fingerprint: Option<Uuid>,
     },
@@ -335,6 +338,7 @@ impl Asker<'_> {
                 rendered,
                 to,
                 sends_again: self.sends_again(message),
+                left_alone: self.loaded.ready.left_alone_after_surveys(&message.step),
                 fingerprint,
             },
             Err(reason) => Prepared::ended(State::Failed, reason),

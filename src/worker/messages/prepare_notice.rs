@@ -52,7 +52,14 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
     Ok(match written.compose(shared) {
         Ok((composed, html)) => {
             let rendered = Rendered { html, ..rendered };
-            Prepared::Mail { composed: Box::new(composed), rendered, to, sends_again: false, fingerprint: None }
+            Prepared::Mail {
+                composed: Box::new(composed),
+                rendered,
+                to,
+                sends_again: false,
+                left_alone: None,
+                fingerprint: None,
+            }
         }
         Err(reason) => Prepared::ended(State::Failed, reason),
     })

@@ -106,7 +106,7 @@ async fn erased_words_do_not_come_back_with_what_is_being_sent() {
     use keepwell::store::messages::address_guard::Departure;
     use keepwell::store::messages::budget::UnderWay;
     use keepwell::store::messages::claimed::Rendered;
-    use keepwell::store::messages::mark_request::Marked;
+    use keepwell::store::messages::mark_request::{MarkRequest, Marked};
 
     let world = World::new().await;
     world.playbook(&playbook(
@@ -135,7 +135,7 @@ async fn erased_words_do_not_come_back_with_what_is_being_sent() {
         now,
     };
     store.depart(&[departure]).await.remove(0).unwrap();
-    assert_ne!(store.mark(message, "sam@acme.example", now).await.unwrap(), Marked::Go);
+    assert_ne!(store.mark(MarkRequest::new(message, "sam@acme.example"), now).await.unwrap(), Marked::Go);
     assert_eq!(world.count("messages where body_text like '%Zora%'").await, 0);
     // Without the words, the notice goes at the next look.
     world.pass_at(SLOT).await;
