@@ -38,7 +38,8 @@ pub struct History {
     pub overtaken: bool,
     /// Whether this is the playbook's very first run.
     pub first_run: bool,
-    /// When the playbook was first published; `None` where turns do not matter.
+    /// The first slot at which the playbook looked who enters; `None` where turns do not
+    /// matter.
     pub began: Option<Instant>,
     /// What the account's enrollments here say about its side of the comparison.
     pub drawn: Drawn,

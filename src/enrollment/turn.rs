@@ -9,9 +9,9 @@ use crate::facts::SubjectId;
 use crate::ids;
 use crate::playbook::local_time;
 
-/// When the first turn of a contact begins, of a survey that began to ask at an instant;
-/// `None` where it has come by `now`. The day is the contact's own, drawn by a hash
-/// that the survey's id salts.
+/// When the first turn of a contact begins, of a survey that began to ask at an instant,
+/// which is the first slot at which it looked; `None` where it has come by `now`. The day
+/// is the contact's own, drawn by a hash that the survey's id salts.
 pub(super) fn first_turn(
     playbook: &ReadyPlaybook,
     subject: &SubjectId,

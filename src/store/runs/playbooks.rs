@@ -324,12 +324,16 @@ impl Store {
         .await
     }
 
-    /// When a playbook was first published, under whatever name; `None` where it never was.
-    pub async fn first_published(&self, playbook: &str) -> sqlx::Result<Option<Instant>> {
-        sqlx::query_scalar("select min(published_at) from keepwell.revisions where playbook = $1")
-            .bind(playbook)
-            .fetch_one(self.pool())
-            .await
+    /// The first slot at which a playbook looked who enters, whatever became of its run;
+    /// `None` where it never did.
+    pub async fn first_look(&self, playbook: &str) -> sqlx::Result<Option<Instant>> {
+        sqlx::query_scalar(
+            "select min(slot) from keepwell.runs
+             where playbook = $1 and (state <> 'skipped' or reason in ('superseded', 'discarded'))",
+        )
+        .bind(playbook)
+        .fetch_one(self.pool())
+        .await
     }
 
     /// Every revision that was ever published, with its playbook before it.

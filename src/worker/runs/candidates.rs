@@ -33,7 +33,7 @@ pub struct Candidates<'a> {
     /// Names whose history counts beside the playbook's own.
     further: Vec<String>,
     first_run: bool,
-    /// When the playbook was first published, where its contacts have turns.
+    /// When the playbook began to ask, where its contacts have turns.
     began: Option<Instant>,
     walk: Option<Walk<'a>>,
     /// For a walk of its own.
@@ -127,6 +127,9 @@ impl<'a> Candidates<'a> {
                 self.open.extend(store.matching_subjects(name, Subject::from(playbook.subject)).await?);
             }
             self.first_run = self.first_run && store.is_first_run(name, self.slot).await?;
+            if let Some(began) = self.began {
+                self.began = Some(store.first_look(name).await?.map_or(began, |looked| looked.min(began)));
+            }
         }
         self.further = names.to_vec();
         Ok(self)
@@ -232,15 +235,15 @@ impl<'a> Candidates<'a> {
     }
 }
 
-/// When a playbook was first published whose contacts have turns, at the latest at a
-/// slot; `None` of others.
+/// When a playbook began to ask whose contacts have turns: the first slot at which it
+/// looked, at the latest this one; `None` of others.
 pub(crate) async fn began(shared: &Shared, loaded: &Loaded, slot: Instant) -> anyhow::Result<Option<Instant>> {
     let playbook = &loaded.ready.playbook;
     if playbook.survey.as_ref().and_then(|survey| survey.every).is_none() {
         return Ok(None);
     }
-    let published = shared.store.first_published(&playbook.id).await?;
-    Ok(Some(published.map_or(slot, |published| published.min(slot))))
+    let looked = shared.store.first_look(&playbook.id).await?;
+    Ok(Some(looked.map_or(slot, |looked| looked.min(slot))))
 }
 
 /// Subjects that were seen, in little memory: 128 bits of each.

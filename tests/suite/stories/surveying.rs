@@ -152,6 +152,32 @@ async fn a_survey_takes_its_answers_along_to_another_name() {
     assert_eq!(rows.iter().filter(|row| row.score.as_deref() == Some("mood")).count(), 2);
 }
 
+/// Nobody was asked while it was paused: their turns have not passed.
+#[tokio::test]
+async fn a_survey_that_was_paused_for_long_spreads_its_first_questions() {
+    let world = World::new().await;
+    let text = |mode: &str| survey("monthly", &format!("mode: {mode}\nscore: nps\nto: all\nevery: 30d\nvalid_for: 1d"));
+    world.playbook(&text("paused"));
+    world.account("a1", json!({})).await;
+    for number in 0..60 {
+        world.contact("a1", &format!("c{number}"), json!({})).await;
+    }
+    world.pass_at("2026-01-01T12:00:00Z").await;
+    world.pass_at("2026-02-20T00:00:00Z").await;
+    assert_eq!(world.run("monthly", "2026-02-20T00:00:00Z").await["state"], "skipped");
+    world.playbook(&text("live"));
+    let plan = world.plan("monthly", at("2026-03-02T00:00:00Z")).await;
+    assert!((1..=12).contains(&plan.enter.len()), "{}", plan.enter.len());
+    world.pass_at("2026-03-02T00:00:00Z").await;
+    assert_eq!(world.mails().await.len(), plan.enter.len());
+    // And not from each slot anew.
+    for day in 1..30 {
+        let when = at("2026-03-02T00:00:00Z") + chrono::Duration::days(day);
+        world.pass_at(&when.to_rfc3339()).await;
+    }
+    assert_eq!(world.mails().await.len(), 60);
+}
+
 /// Sixty people over thirty days, and the next time thirty days later.
 #[tokio::test]
 async fn the_first_questions_are_spread_over_the_period() {
