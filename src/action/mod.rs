@@ -114,6 +114,10 @@ pub trait StepKind: Sync {
     fn labels(&self, _body: &Node, _sandbox: &Sandbox) -> Option<BTreeSet<String>> {
         Some(BTreeSet::new())
     }
+    /// The score that answers to a step's own question are; `None` where it asks none.
+    fn own_score(&self, _body: &Node) -> Option<&'static str> {
+        None
+    }
     /// Reads the fields; what is wrong goes to the compiler's problems.
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>>;
 }
@@ -185,6 +189,14 @@ pub struct Question {
     pub survey: Option<Arc<Survey>>,
     /// How long an answer is awaited, from the beginning of the step.
     pub valid_for: Duration,
+}
+
+impl Question {
+    /// The name of the score that its answers are; `None` where they are texts.
+    pub fn score_name(&self) -> Option<&str> {
+        let survey = self.survey.as_ref().map_or("", |survey| &survey.id);
+        self.scale.map(|scale| scale.score_name(survey))
+    }
 }
 
 /// What closes a task by itself.

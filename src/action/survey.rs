@@ -78,6 +78,12 @@ impl StepKind for Kind {
         NamedStep { ty: if is_scored { Type::Int } else { Type::Text }, ..NamedStep::new(id) }
     }
 
+    fn own_score(&self, body: &Node) -> Option<&'static str> {
+        let score = body.as_mapping()?.iter().find(|entry| entry.key == "score")?;
+        let word = score.node.as_text()?.trim();
+        Scale::NAMED.iter().map(|(name, _)| *name).find(|name| *name == word)
+    }
+
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
         if let NodeValue::Text(source) = &body.value {
             return named_survey(source, compiler);

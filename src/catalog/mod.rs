@@ -40,7 +40,7 @@ pub use condition::Condition;
 pub use documents::ReadyDocument;
 pub use portfolio::{ReadyMatching, ReadyPortfolio};
 pub use ready::{ReadyBody, ReadyPlaybook, ReadyReentry, ReadyStep, ReadyTrigger, ReadyWait, ReadyWaitOn};
-use step_names::set_labels;
+use step_names::{own_scores, set_labels};
 
 /// Reads one playbook, whose steps may be of every kind. It is returned only
 /// if nothing is wrong with its form.
@@ -81,19 +81,24 @@ pub struct Elsewhere {
     pub documents: Vec<Document>,
     /// Surveys, mistakes or not.
     pub surveys: Vec<Arc<Survey>>,
+    /// The scores that answers to steps' own questions are.
+    pub own_scores: BTreeSet<&'static str>,
 }
 
 impl Elsewhere {
     /// Of further files.
     pub fn of(sources: &SourceSet) -> Elsewhere {
-        let (mut documents, mut surveys) = (Vec::new(), Vec::new());
+        let (mut documents, mut surveys, mut scores) = (Vec::new(), Vec::new(), BTreeSet::new());
         for draft in sources.playbooks.iter().filter_map(|file| read(file, &mut Vec::new())) {
             match draft {
                 FileDraft::Document(draft) => documents.push(draft.document),
-                FileDraft::Playbook(draft) => surveys.extend(draft.playbook.survey),
+                FileDraft::Playbook(draft) => {
+                    scores.extend(own_scores(&draft.playbook.steps));
+                    surveys.extend(draft.playbook.survey);
+                }
             }
         }
-        Elsewhere { playbooks: claimed_ids(sources), documents, surveys }
+        Elsewhere { playbooks: claimed_ids(sources), documents, surveys, own_scores: scores }
     }
 }
 
@@ -144,8 +149,11 @@ pub fn load_all(sources: &SourceSet, elsewhere: &Elsewhere, config: &Config, sch
     let mut surveys: Vec<Arc<Survey>> = surveys.collect();
     let besides = elsewhere.surveys.iter().filter(|one| !surveys.iter().any(|other| other.id == one.id));
     surveys.extend(besides.cloned().collect::<Vec<_>>());
+    let scores = parsed.iter().chain(&broken).flat_map(|playbook| own_scores(&playbook.steps));
+    let own_scores = scores.chain(elsewhere.own_scores.iter().copied()).collect();
     let neighbours = Neighbours {
         surveys,
+        own_scores,
         playbooks: Some(ids),
         labels: labels.filter(|_| whole).map(|labels| labels.into_iter().flatten().collect()),
         documents: (whole || !elsewhere.documents.is_empty()).then(|| {

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::portfolio::ReadyPortfolio;
-use crate::action::{Action, CloseWhen, Reads};
+use crate::action::{Action, CloseWhen, Question, Reads};
 use crate::clock::Instant;
 use crate::effect::Written;
 use crate::facts::{Cell, Facts, Layout, NameKind, Type, Value};
@@ -158,6 +158,14 @@ impl ReadyPlaybook {
             ReadyBody::Action(action) => Some(action.as_ref()),
             _ => None,
         }
+    }
+
+    /// The questions that its steps ask, in the order of its text.
+    pub fn questions(&self) -> impl Iterator<Item = &Question> {
+        self.steps.iter().filter_map(|step| match &step.body {
+            ReadyBody::Action(action) => action.question(),
+            _ => None,
+        })
     }
 
     /// What closes a task of a step, with the word for it: the step's own rule,

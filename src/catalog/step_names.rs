@@ -1,5 +1,5 @@
 //! What the steps of a playbook are named for: by functions such as
-//! `done("call")`, and as the labels that conditions read.
+//! `done("call")`, and as the labels and scores that conditions read.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -34,6 +34,11 @@ pub(super) fn set_labels(steps: &[Step], sandbox: &Sandbox) -> Option<BTreeSet<S
         }
     }
     Some(labels)
+}
+
+/// The scores that answers to the steps' own questions are.
+pub(super) fn own_scores(steps: &[Step]) -> impl Iterator<Item = &'static str> {
+    actions(steps).filter_map(|(step, body)| action::kind(&step.kind)?.own_score(body))
 }
 
 /// The steps that a kind reads, with their bodies, in the order of the text.

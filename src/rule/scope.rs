@@ -22,6 +22,8 @@ pub struct Neighbours {
     pub documents: Option<Vec<Document>>,
     /// The surveys that steps may ask, those with mistakes included.
     pub surveys: Vec<Arc<Survey>>,
+    /// The scores that answers to steps' own questions are.
+    pub own_scores: BTreeSet<&'static str>,
 }
 
 impl Neighbours {
@@ -50,9 +52,9 @@ impl Neighbours {
         Some(self.documents.as_ref()?.iter().filter(is_score).map(|document| document.id.as_str()))
     }
 
-    /// Whether answers to a survey are scores of that name.
+    /// Whether answers to a survey, or to a step's own question, are scores of that name.
     pub(crate) fn asks_for(&self, score: &str) -> bool {
-        self.surveys.iter().any(|survey| survey.score_name() == Some(score))
+        self.own_scores.contains(score) || self.surveys.iter().any(|survey| survey.score_name() == Some(score))
     }
 
     /// The success plan of that id, if there is one.

@@ -3,6 +3,8 @@
 //! `run` and `plan` ask it alike; nothing here writes, and what follows from it
 //! is decided in [`crate::enrollment::hold`].
 
+use std::collections::BTreeSet;
+
 use chrono::{NaiveDate, NaiveTime};
 
 use super::names;
@@ -12,7 +14,6 @@ use crate::enrollment::hold::{self, BeforeRun, EARLIER_RUNS, HoldLimit, ReentryB
 use crate::facts::inventory::MissingName;
 use crate::facts::{NameKind, Subject};
 use crate::playbook::HoldAbove;
-use crate::playbook::document::SURVEY_WORD;
 use crate::playbook::guardrails::Limits;
 use crate::playbook::local_time;
 use crate::playbook::source::SourceFile;
@@ -133,7 +134,7 @@ async fn unseen(shared: &Shared, loaded: &Loaded) -> anyhow::Result<Vec<MissingN
     if names.iter().any(|(kind, _)| *kind == NameKind::Score) {
         // What documents make is no name of the store.
         let documents = store.published_documents().await?;
-        let asked = scores_of_surveys(shared).await?;
+        let asked = answered_scores(shared).await?;
         let is_own = |name: &String| documents.iter().any(|known| known.id == *name) || asked.contains(name);
         names.retain(|(kind, name)| *kind != NameKind::Score || !is_own(name));
     }
@@ -159,13 +160,14 @@ async fn unseen(shared: &Shared, loaded: &Loaded) -> anyhow::Result<Vec<MissingN
     Ok(missing)
 }
 
-/// The names of the scores that answers to published surveys are.
-async fn scores_of_surveys(shared: &Shared) -> anyhow::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for survey in shared.store.published().await?.into_iter().filter(|known| known.kind == SURVEY_WORD) {
-        if let Ok(loaded) = shared.loaded(&survey.id, &survey.revision).await? {
-            let survey = loaded.ready.playbook.survey.as_ref();
-            names.extend(survey.and_then(|survey| survey.score_name()).map(str::to_owned));
+/// The names of the scores that answers to the questions of what is published are:
+/// of surveys, and of steps.
+async fn answered_scores(shared: &Shared) -> anyhow::Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for known in shared.store.published().await? {
+        if let Ok(loaded) = shared.loaded(&known.id, &known.revision).await? {
+            let questions = loaded.ready.questions();
+            names.extend(questions.filter_map(|question| question.score_name()).map(str::to_owned));
         }
     }
     Ok(names)

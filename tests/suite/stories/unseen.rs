@@ -110,6 +110,21 @@ async fn an_event_is_known_from_the_moment_it_happened_and_for_ever() {
 }
 
 #[tokio::test]
+async fn what_a_step_asks_for_need_not_be_in_the_store() {
+    let world = company().await;
+    world.playbook(&asking("(account.score(\"nps\") ?? 10) > 6"));
+    assert!(world.plan("quiet", at(SLOT)).await.hold.is_some_and(|hold| hold.starts_with("no score `nps`")));
+    let question = "  - survey: { id: why, score: nps, question: How likely?, to: champion }";
+    world.playbook(&playbook("asks", "when: account.tier == \"C\"", question));
+    world.run_at(SLOT).await;
+    assert_eq!(world.run("quiet", SLOT).await["state"], "done");
+    // Another score is not asked for by it.
+    world.playbook(&asking("(account.score(\"csat\") ?? 10) > 6").replace("playbook: quiet", "playbook: content"));
+    let hold = world.plan("content", at(SLOT)).await.hold;
+    assert!(hold.is_some_and(|hold| hold.starts_with("no score `csat`")));
+}
+
+#[tokio::test]
 async fn each_kind_of_name_holds_a_run_until_it_is_there() {
     let cases = [
         (

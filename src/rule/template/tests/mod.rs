@@ -177,6 +177,7 @@ fn compile_with(
             labels: None,
             documents: None,
             surveys: Vec::new(),
+            own_scores: Default::default(),
         },
         known: &known,
     };
