@@ -85,6 +85,7 @@ pub(super) fn replay(
     let chosen = Slots::Chosen { list: slots, chosen: &chosen };
     let population = Population::Held(figures);
     let mut course = Course::new(&playbook.ready, &playbook.case, config, schema, (world, population), chosen, &budget);
+    course.began = slots.first().copied();
     course.play(period.to.min(past.deleted_at.unwrap_or(period.to)));
     let from = (period.from - playbook.case.at.to_utc()).num_seconds();
     let mut replay = Replay::default();

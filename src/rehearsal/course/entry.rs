@@ -31,8 +31,7 @@ impl Course<'_> {
             matched_since: self.matched_since,
             overtaken: false,
             first_run: now == self.start,
-            // The turn of a case is when it says.
-            began: None,
+            began: self.began,
             // No case is held out.
             drawn: Drawn::Outside,
         };

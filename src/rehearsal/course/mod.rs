@@ -61,6 +61,9 @@ pub(super) struct Course<'a> {
     schema: &'a Schema,
     calendar: Calendar,
     start: Instant,
+    /// The first slot at which the playbook looked, where contacts wait for their turn;
+    /// `None` of a case, whose turn is when it says.
+    pub began: Option<Instant>,
     slots: Slots<'a>,
     event_slots: EventSlots,
     rechecks: Rechecks,
@@ -142,6 +145,7 @@ impl<'a> Course<'a> {
             schema,
             calendar: Calendar { holidays: config.holidays.clone() },
             start: case.at.to_utc(),
+            began: None,
             rechecks: Rechecks::EveryQuarter,
             touched: None,
             slots,

@@ -321,6 +321,27 @@ async fn a_task_that_nobody_needs_closes_in_a_backtest_too() {
     assert_eq!(did.ends, BTreeMap::from([("completed".to_owned(), 1)]));
 }
 
+/// Thirty contacts over four days, and not all of them at the first slot.
+#[tokio::test]
+async fn the_contacts_of_a_survey_have_their_turns_in_a_backtest_too() {
+    let world = World::with("recheck: 6h\n").await;
+    world.sql("alter table customers.accounts disable trigger record_account_change").await;
+    world.account("a0", json!({ "signed_up_at": begin() - TimeDelta::days(20), "csm_id": "sam" })).await;
+    for number in 0..30 {
+        world.contact("a0", &format!("c{number}"), json!({ "created_at": "2025-01-01T00:00:00Z" })).await;
+    }
+    record_all(&world, begin() - TimeDelta::days(15)).await;
+    world.playbook(
+        "survey: pulse\nabout: A story.\nquestion: How was it?\nto: all\nevery: 4d\nvalid_for: 1d\nschedule: \"0 6 * * *\"\n",
+    );
+    live(&world, Vec::new()).await;
+    let ready = playbooks(&world);
+    let did = happened(&world, "pulse").await;
+    let asked_first = did.firings.iter().filter(|(slot, _)| *slot == did.firings[0].0).count();
+    assert!((1..15).contains(&asked_first) && did.firings.len() > 30, "{asked_first} of {}", did.firings.len());
+    assert_eq!(replayed(&world, &ready[0]).await, did);
+}
+
 #[tokio::test]
 async fn a_backtest_is_what_the_daemon_did() {
     let seed = std::env::var("KEEPWELL_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(2026);
