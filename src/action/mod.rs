@@ -216,6 +216,8 @@ pub struct Reads {
     pub member_cells: BTreeSet<Cell>,
     pub entry_columns: BTreeSet<String>,
     pub modules: BTreeSet<String>,
+    /// The steps whose task's outcome is read.
+    pub outcomes: BTreeSet<String>,
 }
 
 impl Reads {
@@ -223,6 +225,7 @@ impl Reads {
         self.cells.extend(rule.cells().iter().cloned());
         self.entry_columns.extend(rule.entry_columns().iter().cloned());
         self.modules.extend(rule.modules().iter().cloned());
+        self.outcomes.extend(rule.outcomes_read());
     }
 
     pub fn template(&mut self, template: &Template) {
@@ -230,5 +233,6 @@ impl Reads {
         self.member_cells.extend(template.member_cells().iter().cloned());
         self.entry_columns.extend(template.entry_columns().iter().cloned());
         self.modules.extend(template.modules().iter().cloned());
+        self.outcomes.extend(template.outcomes_read().iter().cloned());
     }
 }

@@ -152,6 +152,16 @@ impl ReadyPlaybook {
         self.steps.iter().position(|step| step.id == id)
     }
 
+    /// Whether somebody who is at a step, or nowhere yet, will still be asked for the
+    /// outcome of a task of `task`: by a step that is ahead, or by what ends the way.
+    pub fn reads_outcome(&self, task: &str, at: Option<&str>) -> bool {
+        let position = at.and_then(|step| self.step(step)).unwrap_or(0);
+        let mut reads = Reads::default();
+        self.steps[position..].iter().for_each(|step| step.reads(&mut reads));
+        self.goal.iter().chain(&self.exit).chain(&self.suppress).for_each(|rule| reads.rule(rule));
+        reads.outcomes.contains(task)
+    }
+
     /// What a step does, if it acts.
     pub fn action(&self, step: &str) -> Option<&dyn Action> {
         match &self.steps[self.step(step)?].body {

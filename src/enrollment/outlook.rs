@@ -32,6 +32,9 @@ pub struct WayAhead {
     pub effects: Vec<EffectAhead>,
     /// When it would end; `None` where that is not known.
     pub ends_at: Option<Instant>,
+    /// As it would be at the end, or where nobody knows what comes next; `None` where
+    /// nothing can be seen of it.
+    pub enrollment: Option<Enrollment>,
 }
 
 /// All that comes after a first look whose transition is `first`, its own
@@ -68,7 +71,7 @@ pub fn look_ahead(look: &Look<'_>, first: &Transition) -> WayAhead {
         enrollment = transition.enrollment;
     }
     let ends_at = (enrollment.state != State::Active).then_some(now);
-    WayAhead { effects: ahead, ends_at }
+    WayAhead { effects: ahead, ends_at, enrollment: Some(enrollment) }
 }
 
 /// What the mails among effects change in facts of the same instant, as if each

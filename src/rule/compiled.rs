@@ -97,6 +97,21 @@ impl Rule {
         words
     }
 
+    /// The steps of whose task its own text reads the outcome.
+    pub fn outcomes_read(&self) -> BTreeSet<String> {
+        let mut steps = BTreeSet::new();
+        self.ast.walk(&mut |path| {
+            if let Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) = path.last()
+                && call.name == "outcome"
+                && let [Expr::StringConstant(step, _)] = call.args.as_slice()
+            {
+                steps.insert(step.to_string());
+            }
+            true
+        });
+        steps
+    }
+
     /// The modules of `scripts/` it calls.
     pub fn modules(&self) -> &BTreeSet<String> {
         &self.modules

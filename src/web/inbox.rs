@@ -4,11 +4,10 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::WebState;
-use super::page::{Frame, Notice, Trouble, Web, href, moment};
-use super::task::{TaskForm, TaskView, UNASSIGNED, views};
+use super::page::{Frame, Trouble, Web, href};
+use super::task::{TaskView, UNASSIGNED, act_notice, views};
 use crate::store::views::web::{Inbox, OpenCount};
 
 /// How many tasks one page shows.
@@ -22,8 +21,8 @@ const EVERYBODY: &str = "everybody";
 pub(super) struct InboxQuery {
     /// A CSM's id, an address, `everybody` or `unassigned`.
     csm: Option<String>,
-    /// The task that was just ended.
-    ended: Option<String>,
+    /// What was just done with tasks.
+    act: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -37,7 +36,6 @@ struct InboxPage {
     tasks: Vec<TaskView>,
     snoozed: Vec<TaskView>,
     more: i64,
-    given: TaskForm,
 }
 
 #[derive(Serialize)]
@@ -65,7 +63,7 @@ pub(super) async fn show(State(web): Web, Query(asked): Query<InboxQuery>) -> Re
         None => match &inbox {
             // Somebody's last task may just have been done, by an address or by
             // a colleague who has left.
-            Inbox::Of(who) if who.contains('@') || asked.ended.is_some() => (who.clone(), 0),
+            Inbox::Of(who) if who.contains('@') || asked.act.is_some() => (who.clone(), 0),
             Inbox::Unassigned => (NOBODY.to_owned(), 0),
             _ => return Err(Trouble::NotFound("There is no such colleague.")),
         },
@@ -73,20 +71,23 @@ pub(super) async fn show(State(web): Web, Query(asked): Query<InboxQuery>) -> Re
     let rows = web.store.open_tasks(&inbox, now, AT_MOST).await?;
     let (snoozed, rows): (Vec<_>, Vec<_>) =
         rows.into_iter().partition(|row| row.snoozed_until.is_some_and(|until| until > now));
+    let inbox_key = key(&inbox);
     let tasks = views(&web, rows, now).await?;
     let snoozed = views(&web, snoozed, now).await?;
     let page = InboxPage {
         name,
         everybody: inbox == Inbox::Everybody,
-        inbox: key(&inbox),
+        inbox: inbox_key.clone(),
         people,
         open,
         more: (open - tasks.len() as i64).max(0),
         tasks,
         snoozed,
-        given: TaskForm::default(),
     };
-    let notice = notice(&web, asked.ended.as_deref()).await?;
+    let notice = match asked.act.as_deref().and_then(|act| act.parse().ok()) {
+        Some(act) => act_notice(&web, act).await?.map(|notice| notice.back_to(&href("/", &[("csm", &inbox_key)]))),
+        None => None,
+    };
     Frame::new(&web, "inbox", notice).await?.page(StatusCode::OK, "inbox.html", page)
 }
 
@@ -121,19 +122,4 @@ fn key(inbox: &Inbox) -> String {
         Inbox::Unassigned => UNASSIGNED.to_owned(),
         Inbox::Of(who) => who.clone(),
     }
-}
-
-/// What became of the task that was just ended, as the task itself says.
-async fn notice(web: &WebState, ended: Option<&str>) -> Result<Option<Notice>, Trouble> {
-    let Some(id) = ended.and_then(|id| id.parse::<Uuid>().ok()) else {
-        return Ok(None);
-    };
-    Ok(web.store.task_row(id).await?.and_then(|task| match task.state.as_str() {
-        "done" => Some(Notice::done(format!("Completed: {}", task.title))),
-        "dismissed" => Some(Notice::done(format!("Dismissed: {}", task.title))),
-        "open" => task
-            .snoozed_until
-            .map(|until| Notice::done(format!("Put off until {}: {}", moment(until, web.zone), task.title))),
-        _ => None,
-    }))
 }

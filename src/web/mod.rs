@@ -39,6 +39,7 @@ mod account;
 mod accounts;
 mod approvals;
 mod connections;
+mod consequences;
 mod damaged_link;
 mod fact;
 mod goals;
@@ -171,6 +172,7 @@ fn for_colleagues() -> Router<Arc<WebState>> {
         .route("/tasks/{id}/done", post(task::complete))
         .route("/tasks/{id}/dismiss", post(task::dismiss))
         .route("/tasks/{id}/snooze", post(task::snooze))
+        .route("/undo", post(task::undo))
         .route("/accounts", get(accounts::list))
         .route("/accounts/{id}", get(account::show))
         .route("/stages", get(stages::show))

@@ -37,6 +37,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "customer.html",
     "damaged.html",
     "finding.html",
+    "follows.html",
     "head.html",
     "inbox.html",
     "kpi.html",
@@ -92,15 +93,33 @@ fn write_value(out: &mut Output, state: &mut MinijinjaState, value: &Value) -> R
 pub(super) struct Notice {
     kind: &'static str,
     text: String,
+    /// The act that can be taken back.
+    undo: Option<uuid::Uuid>,
+    /// The page to go back to then.
+    back: String,
 }
 
 impl Notice {
     pub fn done(text: String) -> Notice {
-        Notice { kind: "done", text }
+        Notice { kind: "done", text, undo: None, back: String::new() }
     }
 
     pub fn error(text: String) -> Notice {
-        Notice { kind: "error", text }
+        Notice { kind: "error", text, undo: None, back: String::new() }
+    }
+
+    /// The same, of what can be taken back.
+    pub fn with_undo(self, act: uuid::Uuid) -> Notice {
+        Notice { undo: Some(act), ..self }
+    }
+
+    /// The same, on the page at this path.
+    pub fn back_to(self, path: &str) -> Notice {
+        Notice { back: path.to_owned(), ..self }
+    }
+
+    pub fn can_be_undone(&self) -> bool {
+        self.undo.is_some()
     }
 }
 

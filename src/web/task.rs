@@ -1,4 +1,5 @@
-//! One task, the two ways in which a person ends it, and putting it off.
+//! One task: what a person can say of it, with what comes of each word, and
+//! taking it back.
 
 use std::collections::HashMap;
 
@@ -12,18 +13,23 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::WebState;
+use super::consequences::ChoicesView;
 use super::fact::{self, Fact};
 use super::page::{Frame, Notice, Trouble, Web, account_href, account_name, below, date, href, moment};
 use crate::action::snooze::Snooze;
 use crate::catalog;
 use crate::clock::Instant;
 use crate::playbook::source::SourceFile;
-use crate::store::tasks::manual_changes::TaskChange;
+use crate::store::tasks::manual_changes::{TaskAct, TaskChange, TaskDeed};
+use crate::store::tasks::undo::{RecentAct, Undone};
 use crate::store::views::web::TaskRow;
 use crate::zone::find_zone;
 
 /// The longest outcome or reason, in characters.
 const LONGEST: usize = 200;
+
+/// Who is recorded as having said it. Nobody logs in yet.
+const BY: &str = "a colleague";
 
 const UNKNOWN: Trouble = Trouble::NotFound("There is no such task.");
 
@@ -151,6 +157,9 @@ pub(super) struct TaskForm {
     pub why: String,
     #[serde(default)]
     pub because: String,
+    /// Of a dismissal: whether the journey goes on (`go`) or ends (`stop`).
+    #[serde(default)]
+    pub rest: String,
     /// A duration.
     #[serde(default)]
     pub span: String,
@@ -165,6 +174,8 @@ pub(super) struct TaskForm {
 #[derive(Serialize)]
 struct TaskPage {
     task: TaskView,
+    /// `None` where it is not open.
+    choices: Option<ChoicesView>,
     inbox_href: String,
     given: TaskForm,
 }
@@ -172,7 +183,11 @@ struct TaskPage {
 /// The page of a task.
 pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
     let id = id.parse().map_err(|_| UNKNOWN)?;
-    page(&web, id, StatusCode::OK, None, TaskForm::default()).await
+    let notice = match web.store.latest_act(id).await? {
+        Some(act) => act_notice(&web, act).await?.filter(Notice::can_be_undone),
+        None => None,
+    };
+    page(&web, id, StatusCode::OK, notice, TaskForm::default()).await
 }
 
 /// A person completed it.
@@ -186,8 +201,14 @@ pub(super) async fn complete(
     if outcome.chars().count() > LONGEST {
         return again(&web, id, "The outcome is too long: 200 characters are the limit.", given).await;
     }
-    let change = web.store.complete_task(id, Some(outcome).filter(|text| !text.is_empty()), web.clock.now()).await?;
-    answer(&web, id, change, given).await
+    let outcome = Some(outcome).filter(|text| !text.is_empty()).map(str::to_owned);
+    if outcome.is_none()
+        && ChoicesView::of(&web, id, web.clock.now()).await?.is_some_and(|choices| choices.needs_outcome)
+    {
+        let words = "Please say with which outcome: a later step of the journey goes by it. The task is still open.";
+        return again(&web, id, words, given).await;
+    }
+    carry_out(&web, id, TaskDeed::Complete { outcome }, given).await
 }
 
 /// A person says that it is not needed.
@@ -209,8 +230,16 @@ pub(super) async fn dismiss(
     if because.chars().count() > LONGEST {
         return again(&web, id, "The reason is too long: 200 characters are the limit.", given).await;
     }
-    let change = web.store.dismiss_task(id, &because, web.clock.now()).await?;
-    answer(&web, id, change, given).await
+    let deed = match given.rest.as_str() {
+        "stop" => TaskDeed::Stop { because },
+        "go" => TaskDeed::Dismiss { because },
+        _ if ChoicesView::of(&web, id, web.clock.now()).await?.is_some_and(|choices| choices.asks_rest) => {
+            let words = "Please say whether the journey goes on or stops: a mail would follow. The task is still open.";
+            return again(&web, id, words, given).await;
+        }
+        _ => TaskDeed::Dismiss { because },
+    };
+    carry_out(&web, id, deed, given).await
 }
 
 /// A person puts it off.
@@ -224,11 +253,43 @@ pub(super) async fn snooze(
     let zone = web.store.task_zone(id).await?.ok_or(UNKNOWN)?;
     let zone = zone.and_then(|name| find_zone(&name)).unwrap_or(web.zone);
     match Snooze::read(until, web.clock.now(), &web.calendar, zone) {
-        Some(snooze) => {
-            let change = web.store.snooze_task(id, snooze).await?;
-            answer(&web, id, change, given).await
-        }
+        Some(snooze) => carry_out(&web, id, TaskDeed::Snooze(snooze), given).await,
         None => again(&web, id, "Please choose a later day. The task is as it was.", given).await,
+    }
+}
+
+/// What the form under a notice carries.
+#[derive(Debug, Deserialize)]
+pub(super) struct UndoForm {
+    act: String,
+    /// The page it was sent from.
+    #[serde(default)]
+    back: String,
+}
+
+/// A person takes back what they did a moment ago.
+pub(super) async fn undo(
+    State(web): Web,
+    form: Result<Form<UndoForm>, FormRejection>,
+) -> Result<Response, Trouble> {
+    const NOTHING: Trouble = Trouble::NotFound("There is nothing that could be undone.");
+    let Ok(Form(given)) = form else { return Err(NOTHING) };
+    let act = given.act.parse().map_err(|_| NOTHING)?;
+    match web.store.undo_task_act(act, BY, web.clock.now()).await? {
+        Undone::Done(_) => {
+            let here = given.back.starts_with('/') && !given.back.starts_with("//") && !given.back.contains('\\');
+            let back = if here { given.back.as_str() } else { "/" };
+            Ok(Redirect::to(back).into_response())
+        }
+        Undone::TooLate => Err(Trouble::refusal(
+            StatusCode::CONFLICT,
+            "The 30 seconds are over, and what follows has begun. Nothing was undone.",
+        )),
+        Undone::Overtaken => Err(Trouble::refusal(
+            StatusCode::CONFLICT,
+            "Something has happened since that builds on it. Nothing was undone.",
+        )),
+        Undone::Unknown => Err(NOTHING),
     }
 }
 
@@ -240,11 +301,13 @@ fn sent(id: &str, form: Result<Form<TaskForm>, FormRejection>) -> Result<(Uuid, 
     }
 }
 
-async fn answer(web: &WebState, id: Uuid, change: TaskChange, given: TaskForm) -> Result<Response, Trouble> {
-    match change {
+/// Does it, and goes back to the inbox, which says so.
+async fn carry_out(web: &WebState, id: Uuid, deed: TaskDeed, given: TaskForm) -> Result<Response, Trouble> {
+    let TaskAct { id: act, changes } = web.store.act_on_tasks(&[id], &deed, BY, web.clock.now()).await?;
+    match changes.first().copied().unwrap_or(TaskChange::Unknown) {
         TaskChange::Changed => {
-            let id = id.to_string();
-            Ok(Redirect::to(&href("/", &[("csm", &given.inbox), ("ended", &id)])).into_response())
+            let act = act.to_string();
+            Ok(Redirect::to(&href("/", &[("csm", &given.inbox), ("act", &act)])).into_response())
         }
         TaskChange::NotOpen => {
             let notice = Notice::error("The task was not open any more, so nothing has changed.".to_owned());
@@ -255,6 +318,36 @@ async fn answer(web: &WebState, id: Uuid, change: TaskChange, given: TaskForm) -
         }
         TaskChange::Unknown => Err(UNKNOWN),
     }
+}
+
+/// What was done a moment ago, with the way back as long as there is one.
+pub(super) async fn act_notice(web: &WebState, act: Uuid) -> Result<Option<Notice>, Trouble> {
+    let Some(recent) = web.store.recent_act(act).await? else { return Ok(None) };
+    if recent.undone_at.is_some() {
+        return Ok(Some(Notice::done(format!("Undone: {}", about(&recent)))));
+    }
+    let what = match recent.kind.as_str() {
+        "complete" => format!("Completed: {}", about(&recent)),
+        "dismiss" => format!("Dismissed: {}", about(&recent)),
+        "stop" => format!("Dismissed, and the journey stops: {}", about(&recent)),
+        "snooze" => match recent.snoozed_until {
+            Some(until) => format!("Put off until {}: {}", moment(until, web.zone), about(&recent)),
+            None => format!("Put off: {}", about(&recent)),
+        },
+        _ => {
+            let names = web.store.csm_names().await?;
+            let to = recent.assignee.as_ref().map_or("nobody", |to| {
+                names.iter().find(|(id, _)| id == to).map_or(to.as_str(), |(_, name)| name.as_str())
+            });
+            format!("Given to {to}: {}", about(&recent))
+        }
+    };
+    let notice = Notice::done(what);
+    Ok(Some(if recent.undo_until > web.clock.now() { notice.with_undo(act) } else { notice }))
+}
+
+fn about(act: &RecentAct) -> String {
+    if act.tasks == 1 { act.title.clone() } else { format!("{} tasks", act.tasks) }
 }
 
 /// The page once more, with what was typed and what is wrong with it.
@@ -269,9 +362,13 @@ async fn page(
     notice: Option<Notice>,
     given: TaskForm,
 ) -> Result<Response, Trouble> {
+    let now = web.clock.now();
     let row = web.store.task_row(id).await?.ok_or(UNKNOWN)?;
-    let task = views(web, vec![row], web.clock.now()).await?.pop().ok_or(UNKNOWN)?;
+    let task = views(web, vec![row], now).await?.pop().ok_or(UNKNOWN)?;
+    let choices = ChoicesView::of(web, id, now).await?;
     let inbox = if given.inbox.is_empty() { &task.inbox } else { &given.inbox };
     let inbox_href = href("/", &[("csm", inbox)]);
-    Frame::new(web, "inbox", notice).await?.page(status, "task.html", TaskPage { task, inbox_href, given })
+    let back = format!("/tasks/{id}");
+    let frame = Frame::new(web, "inbox", notice.map(|notice| notice.back_to(&back))).await?;
+    frame.page(status, "task.html", TaskPage { task, choices, inbox_href, given })
 }

@@ -37,6 +37,7 @@ const SUMS: &str = "
     0021_event_triggers.sql  26dd4d757a6947ec325c0d8a3b2ae257a790e9b873ced626a02a6bc369c677b2
     0023_plans.sql  74e529e4dc89b322ed1d9f954ec90d26406483f2bd71c0471c6aaed27c62173c
     0024_event_delays.sql  402fd0d855ca844ebffd3569535df872e33b80ec3fa2179399e78508a0897d80
+    0028_task_acts.sql  25b7906c219c37100aef0aaecffb05a2e2f01b7a49ac59a232455435b3f70dfa
 ";
 
 #[test]

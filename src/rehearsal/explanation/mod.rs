@@ -16,6 +16,7 @@
 
 mod boundary;
 mod clauses;
+mod consequence;
 mod decision;
 mod goals;
 mod json;
@@ -41,6 +42,7 @@ use crate::store::views::past::{RunAtSlot, SubjectEnrollment};
 
 pub use boundary::Boundary;
 pub use clauses::{ExplainedClause, Truth};
+pub use consequence::{ChoiceOutlook, Consequence, ConsequenceLine, TaskChoice, TaskChoices, WayEnd};
 pub use message::MessageExplanation;
 pub use past::restore;
 pub use task::{Closing, TaskExplanation};

@@ -37,6 +37,7 @@ impl Template {
             member_cells: Vec::new(),
             entry_columns: BTreeSet::new(),
             modules: BTreeSet::new(),
+            outcomes: BTreeSet::new(),
             people: BTreeSet::new(),
         };
         for piece in pieces {
@@ -69,6 +70,7 @@ impl Template {
             member_cells: compiler.member_cells,
             entry_columns: compiler.entry_columns,
             modules: compiler.modules,
+            outcomes: compiler.outcomes,
             people: compiler.people,
         }));
         (Some(template), problems)

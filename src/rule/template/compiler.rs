@@ -56,6 +56,8 @@ pub(super) struct TextCompiler<'a> {
     pub member_cells: Vec<Cell>,
     pub entry_columns: BTreeSet<String>,
     pub modules: BTreeSet<String>,
+    /// The steps of whose task it reads the outcome.
+    pub outcomes: BTreeSet<String>,
     pub people: BTreeSet<Person>,
 }
 
@@ -121,6 +123,7 @@ impl TextCompiler<'_> {
         }
         self.entry_columns.extend(checked.rule.entry_columns().iter().cloned());
         self.modules.extend(checked.rule.modules().iter().cloned());
+        self.outcomes.extend(checked.rule.outcomes_read());
         self.people.extend(checked.people.iter().copied());
         Some(checked)
     }

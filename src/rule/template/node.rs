@@ -26,6 +26,7 @@ pub(super) struct Compiled {
     pub member_cells: Vec<Cell>,
     pub entry_columns: BTreeSet<String>,
     pub modules: BTreeSet<String>,
+    pub outcomes: BTreeSet<String>,
     /// Whom it names.
     pub people: BTreeSet<Person>,
 }
@@ -90,6 +91,11 @@ impl Template {
     /// The modules of `scripts/` it calls.
     pub fn modules(&self) -> &BTreeSet<String> {
         &self.0.modules
+    }
+
+    /// The steps of whose task it reads the outcome.
+    pub fn outcomes_read(&self) -> &BTreeSet<String> {
+        &self.0.outcomes
     }
 
     /// The BCP 47 tag of the language it is written in.

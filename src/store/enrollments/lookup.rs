@@ -12,7 +12,8 @@ use crate::store::upkeep::stopped::Halted;
 
 impl Store {
     /// Active enrollments whose look is due, earliest first, where
-    /// nothing is halted; without `rechecks` only those whose step is due.
+    /// nothing is halted and no person may still undo what they did; without
+    /// `rechecks` only those whose step is due.
     pub async fn due_enrollments(
         &self,
         now: Instant,
@@ -24,6 +25,7 @@ impl Store {
             "from keepwell.enrollments
              where state in ('active', 'ghost') and look_at <= $1 and playbook <> all($2) and account_id <> all($5)
                and ($4 or phase = 'begin' or due_at <= $1)
+               and (undo_until is null or undo_until <= $1) and stop_reason is null
              order by look_at, account_id, id
              limit $3"
         ))

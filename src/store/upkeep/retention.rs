@@ -20,7 +20,7 @@ impl Store {
     }
 
     /// Forgets what was read for decisions that ended before this, the scores,
-    /// moves, goals and figures that documents found before it, and what came back about mail; returns how many rows.
+    /// moves, goals and figures that documents found before it, what people did with tasks, and what came back about mail; returns how many rows.
     pub async fn forget_evidence(&self, before: Instant) -> sqlx::Result<u64> {
         let mut forgotten = 0;
         for statement in [
@@ -63,6 +63,9 @@ impl Store {
             "delete from keepwell.kpis k
              using (select id, at from keepwell.kpis where at < $1 order by at limit $2) old
              where k.id = old.id and k.at = old.at",
+            "delete from keepwell.task_acts a
+             using (select account_id, task_id, act from keepwell.task_acts where at < $1 order by at limit $2) old
+             where a.account_id = old.account_id and a.task_id = old.task_id and a.act = old.act",
             "delete from keepwell.bounces b
              using (select name from keepwell.bounces where at < $1 order by at limit $2) old where b.name = old.name",
         ] {

@@ -30,10 +30,13 @@ const BATCH: i64 = 500;
 /// How many are decided between two looks at the time.
 const BETWEEN_LOOKS: usize = 4;
 
-/// Moves every enrollment whose look is due, of each playbook as many as its
-/// turn allows.
+/// Ends what people ended with a task, and moves every enrollment whose look is
+/// due, of each playbook as many as its turn allows.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let (mut turns, mut count) = (PlaybookTurns::default(), 0);
+    if shared.halted().await?.is_some() {
+        count += shared.store.end_stopped(now).await?;
+    }
     loop {
         let over = turns.over().len();
         count += move_due(shared, now, true, &mut turns).await?;
@@ -159,6 +162,17 @@ pub(crate) async fn foresee(
     at: Instant,
 ) -> anyhow::Result<Vec<Foreseen>> {
     let snapshots = take_snapshots(shared, loaded, at, &enrollments).await?;
+    foresee_on(shared, loaded, enrollments, snapshots, at).await
+}
+
+/// The same, where this is seen of them.
+pub(crate) async fn foresee_on(
+    shared: &Arc<Shared>,
+    loaded: &Arc<Loaded>,
+    enrollments: Vec<Enrollment>,
+    snapshots: Vec<Option<Snapshot>>,
+    at: Instant,
+) -> anyhow::Result<Vec<Foreseen>> {
     let ends = shared.store.message_ends(&enrollments).await?;
     let looked = Looked::at(shared, loaded, enrollments, snapshots, ends, None, at, at).await?;
     let done = |(transition, snapshot): (Transition, Option<Snapshot>)| {

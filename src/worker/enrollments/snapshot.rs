@@ -43,7 +43,7 @@ pub(crate) async fn current_among(
 }
 
 /// Facts, progress and people of one enrollment at one instant.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub context: Context,
     pub people: People,

@@ -18,6 +18,7 @@ use keepwell::store::Store;
 use keepwell::store::runs::parse_run_id;
 use keepwell::store::runs::playbooks::Missing;
 use keepwell::store::runs::releases::ReleaseAnswer;
+use keepwell::store::tasks::manual_changes::{TaskDeed, UNDO_FOR};
 use keepwell::store::upkeep::stopped::StopTarget;
 use keepwell::store::views::cli::Filter;
 use keepwell::worker::enrollments::mover::{self, Done, Shown};
@@ -391,13 +392,15 @@ impl World {
         mover::carry_out(&self.shared, shown, word(when)).await.unwrap()
     }
 
-    /// Completes the only open task of a step.
+    /// Completes the only open task of a step, so that what follows may follow from
+    /// that instant on.
     pub async fn done(&self, step: &str, outcome: Option<&str>, when: &str) {
         let tasks = self.tasks().await;
         let open: Vec<&Json> = tasks.iter().filter(|task| task["step"] == step && task["state"] == "open").collect();
         assert_eq!(open.len(), 1, "one open task of {step}: {tasks:#?}");
         let id = open[0]["id"].as_str().unwrap().parse().unwrap();
-        self.store().complete_task(id, outcome, at(when)).await.unwrap();
+        let deed = TaskDeed::Complete { outcome: outcome.map(str::to_owned) };
+        self.store().act_on_task(id, &deed, "a person", at(when) - UNDO_FOR).await.unwrap();
     }
 
     pub async fn enrollments(&self) -> Vec<Json> {

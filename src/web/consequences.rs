@@ -1,0 +1,72 @@
+//! What comes of each choice of a task, beside the choice.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::WebState;
+use super::page::{Trouble, capitalize};
+use crate::clock::Instant;
+use crate::rehearsal::explanation::{ConsequenceLine, TaskChoice, TaskChoices};
+use crate::worker::tasks::choices::task_choices;
+
+/// What `task_forms.html` shows.
+#[derive(Serialize)]
+pub(super) struct ChoicesView {
+    /// Whether no task is completed without an outcome.
+    pub needs_outcome: bool,
+    /// Whether somebody who dismisses it has to say whether the rest goes on.
+    pub asks_rest: bool,
+    /// Whether there is a rest.
+    has_rest: bool,
+    /// Why nothing follows.
+    nothing: Option<String>,
+    /// What stops everything that follows.
+    stopped: Vec<String>,
+    outcomes: Vec<OutcomeView>,
+    /// What comes of completing it without an outcome.
+    plain: Vec<ConsequenceLine>,
+    dismiss: Vec<ConsequenceLine>,
+    stop: Vec<ConsequenceLine>,
+    snooze: Vec<ConsequenceLine>,
+}
+
+#[derive(Serialize)]
+struct OutcomeView {
+    value: String,
+    label: String,
+    lines: Vec<ConsequenceLine>,
+}
+
+impl ChoicesView {
+    /// The choices of an open task; `None` where it is not open any more.
+    pub async fn of(web: &WebState, task: Uuid, now: Instant) -> Result<Option<ChoicesView>, Trouble> {
+        let choices = task_choices(&web.shared, task, now).await?;
+        Ok(choices.map(|choices| view(web, &choices, now)))
+    }
+}
+
+fn view(web: &WebState, choices: &TaskChoices, now: Instant) -> ChoicesView {
+    let lines = |choice: TaskChoice| {
+        choices.outlook(&choice).map(|outlook| outlook.lines(now, web.zone)).unwrap_or_default()
+    };
+    let outcome = |choice: &TaskChoice| match choice {
+        TaskChoice::Complete { outcome: Some(outcome) } => Some(OutcomeView {
+            value: outcome.clone(),
+            label: capitalize(outcome),
+            lines: lines(choice.clone()),
+        }),
+        _ => None,
+    };
+    ChoicesView {
+        needs_outcome: choices.needs_outcome,
+        asks_rest: choices.dismissal_asks(),
+        has_rest: choices.nothing.is_none(),
+        nothing: choices.nothing.clone(),
+        stopped: choices.stopped.clone(),
+        outcomes: choices.outlooks.iter().filter_map(|one| outcome(&one.choice)).collect(),
+        plain: lines(TaskChoice::Complete { outcome: None }),
+        dismiss: lines(TaskChoice::Dismiss),
+        stop: lines(TaskChoice::Stop),
+        snooze: lines(TaskChoice::Snooze),
+    }
+}

@@ -1,0 +1,139 @@
+//! What would come of each word that a person can say of an open task, on the
+//! facts of now and by the same [`advance`](crate::enrollment::advance()) that
+//! the daemon then asks. Nothing is written.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::action::staff::Staff;
+use crate::clock::Instant;
+use crate::effect::{Effect, EffectBody, MessageDraft};
+use crate::enrollment::outlook::EffectAhead;
+use crate::enrollment::{Enrollment, State};
+use crate::facts::OwnActs;
+use crate::rehearsal::explanation::{ChoiceOutlook, Consequence, TaskChoice, TaskChoices, WayEnd};
+use crate::rule::functions::count_own_acts;
+use crate::store::views::cli::Filter;
+use crate::worker::enrollments::advancer::{foresee_on, look_ahead};
+use crate::worker::enrollments::snapshot::{Snapshot, take_snapshots};
+use crate::worker::messages::explain::concerns;
+use crate::worker::messages::words::{contact_of, words};
+use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
+
+/// What a person can say of a task, and what would come of it; `None` when
+/// there is no such task, or it is not open.
+pub async fn task_choices(shared: &Arc<Shared>, id: Uuid, now: Instant) -> anyhow::Result<Option<TaskChoices>> {
+    let store = &shared.store;
+    let Some(task) = store.list_tasks(&Filter { id: Some(id), ..Filter::default() }).await?.pop() else {
+        return Ok(None);
+    };
+    let text = |key: &str| task[key].as_str().unwrap_or_default();
+    if text("state") != "open" {
+        return Ok(None);
+    }
+    let nothing = |why: &str| TaskChoices {
+        needs_outcome: false,
+        nothing: Some(why.to_owned()),
+        stopped: Vec::new(),
+        outlooks: Vec::new(),
+    };
+    let enrollment: Option<Enrollment> = match text("enrollment").parse() {
+        Ok(enrollment) => store.enrollments_by_id(&[(text("account").to_owned(), enrollment)]).await?.pop(),
+        Err(_) => None,
+    };
+    let Some(enrollment) = enrollment.filter(|one| one.state == State::Active) else {
+        return Ok(Some(nothing("The journey is over: nothing follows from it any more.")));
+    };
+    let loaded = match shared.loaded(&enrollment.playbook, &enrollment.revision).await? {
+        Ok(loaded) => loaded,
+        Err(why) => return Ok(Some(nothing(&format!("Nobody can say what follows: {why}.")))),
+    };
+    let Some(seen) = take_snapshots(shared, &loaded, now, std::slice::from_ref(&enrollment)).await?.pop().flatten()
+    else {
+        return Ok(Some(nothing("Its account or contact is gone: the journey ends without anything more.")));
+    };
+    let stopped = store.stopped().await?.stops.into_iter().filter(|stop| concerns(stop, &task));
+    let stopped = stopped.map(|stop| stop.to_string()).collect();
+    let step = text("step");
+    let needs_outcome = loaded.ready.reads_outcome(step, enrollment.step.as_deref());
+    let staff = Staff::new(store.colleagues().await?, Default::default());
+    let mut choices: Vec<TaskChoice> = outcomes(&task, step, &loaded)
+        .into_iter()
+        .map(|outcome| TaskChoice::Complete { outcome: Some(outcome) })
+        .collect();
+    if !needs_outcome {
+        choices.push(TaskChoice::Complete { outcome: None });
+    }
+    choices.extend([TaskChoice::Dismiss, TaskChoice::Stop, TaskChoice::Snooze]);
+    let mut outlooks = Vec::with_capacity(choices.len());
+    for choice in choices {
+        if choice == TaskChoice::Stop {
+            outlooks.push(ChoiceOutlook { choice, consequences: Vec::new(), end: WayEnd::Stopped });
+            continue;
+        }
+        let after = after_choice(&seen, step, &choice);
+        // Each by itself: what one would give to a colleague is no work of theirs
+        // when another one is made.
+        let foreseen = foresee_on(shared, &loaded, vec![enrollment.clone()], vec![Some(after.clone())], now).await?;
+        let (mut ways, _) = look_ahead(shared, &loaded, foreseen, now).await?;
+        let Some(way) = ways.pop() else { continue };
+        let consequence = |ahead: &EffectAhead| describe(shared, &loaded, &after, &staff, ahead);
+        let end = match (way.enrollment, way.ends_at) {
+            (Some(last), Some(at)) => WayEnd::Ends { at, state: last.state, reason: last.reason },
+            (last, _) => {
+                let last = last.as_ref().unwrap_or(&enrollment);
+                WayEnd::Stays { step: last.step.clone().unwrap_or_default(), due: last.due_at }
+            }
+        };
+        outlooks.push(ChoiceOutlook { choice, consequences: way.effects.iter().map(consequence).collect(), end });
+    }
+    Ok(Some(TaskChoices { needs_outcome, nothing: None, stopped, outlooks }))
+}
+
+/// The outcomes that the task offers; those that the step offers where it has none.
+fn outcomes(task: &serde_json::Value, step: &str, loaded: &Loaded) -> Vec<String> {
+    let listed = task["outcomes"].as_array().into_iter().flatten();
+    let listed: Vec<String> = listed.filter_map(|one| one.as_str().map(str::to_owned)).collect();
+    if !listed.is_empty() {
+        return listed;
+    }
+    loaded.ready.action(step).map(|action| action.outcomes().to_vec()).unwrap_or_default()
+}
+
+/// What is seen once a person has said it.
+fn after_choice(seen: &Snapshot, step: &str, choice: &TaskChoice) -> Snapshot {
+    let mut after = seen.clone();
+    if *choice == TaskChoice::Snooze {
+        return after;
+    }
+    after.open_tasks.retain(|(open, _)| open != step);
+    after.context.facts = count_own_acts(&after.context.facts, &OwnActs { opened_tasks: -1, ..OwnActs::default() });
+    if let (TaskChoice::Complete { outcome }, Some(progress)) = (choice, &mut after.context.progress) {
+        let progress = Arc::make_mut(progress);
+        progress.done.insert(step.to_owned());
+        progress.outcomes.remove(step);
+        progress.outcomes.extend(outcome.clone().map(|outcome| (step.to_owned(), outcome)));
+    }
+    after
+}
+
+fn describe(shared: &Shared, loaded: &Loaded, seen: &Snapshot, staff: &Staff, ahead: &EffectAhead) -> Consequence {
+    let EffectAhead { at, effect } = ahead;
+    let Effect { id, step, body, .. } = effect;
+    let colleague = |who: &str| staff.find(who).map_or_else(|| who.to_owned(), |one| one.csm.name.clone());
+    let (title, to) = match body {
+        EffectBody::Task(draft) => (Some(draft.title.clone()), draft.assignee.as_deref().map(colleague)),
+        EffectBody::Message(MessageDraft::Mail(draft)) => {
+            let contact = contact_of(seen, draft);
+            let words = words(shared, loaded, seen, step, draft.variant.as_deref(), draft.written.as_ref(), contact);
+            let name = contact.map(|contact| contact.name.clone()).filter(|name| !name.is_empty());
+            (words.ok().map(|words| words.subject), Some(name.unwrap_or_else(|| draft.to.clone())))
+        }
+        EffectBody::Message(MessageDraft::Notice(draft)) => (Some(draft.subject.clone()), draft.to.clone()),
+        EffectBody::Message(MessageDraft::Webhook(draft)) => (Some(draft.subject.clone()), None),
+        _ => (None, None),
+    };
+    Consequence { at: *at, id: *id, step: step.clone(), body: body.clone(), title, to }
+}
