@@ -106,7 +106,10 @@ async fn carry_out(shared: &Arc<Shared>, command: &TaskCommand, now: Instant) ->
     let zone = shared.config.timezone;
     if let Some(choices) = &choices {
         if choices.needs_outcome && choice == (TaskChoice::Complete { outcome: None }) {
-            anyhow::bail!("a later step of the journey goes by the outcome: name one with --outcome{}", offered(choices));
+            anyhow::bail!(
+                "a later step of the journey goes by the outcome: name one with --outcome{}",
+                offered(choices)
+            );
         }
         if let TaskCommand::Dismiss { rest: None, .. } = command
             && choices.dismissal_asks()

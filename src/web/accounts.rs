@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::WebState;
 use super::fact;
 use super::page::{Frame, Trouble, Web, account_href, href};
-use super::task::UNASSIGNED;
+use super::task_view::UNASSIGNED;
 use crate::store::views::web::{AccountFilter, AccountOwner, AccountRow, read_json};
 
 /// How many accounts one page shows.

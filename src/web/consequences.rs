@@ -46,15 +46,12 @@ impl ChoicesView {
 }
 
 fn view(web: &WebState, choices: &TaskChoices, now: Instant) -> ChoicesView {
-    let lines = |choice: TaskChoice| {
-        choices.outlook(&choice).map(|outlook| outlook.lines(now, web.zone)).unwrap_or_default()
-    };
+    let lines =
+        |choice: TaskChoice| choices.outlook(&choice).map(|outlook| outlook.lines(now, web.zone)).unwrap_or_default();
     let outcome = |choice: &TaskChoice| match choice {
-        TaskChoice::Complete { outcome: Some(outcome) } => Some(OutcomeView {
-            value: outcome.clone(),
-            label: capitalize(outcome),
-            lines: lines(choice.clone()),
-        }),
+        TaskChoice::Complete { outcome: Some(outcome) } => {
+            Some(OutcomeView { value: outcome.clone(), label: capitalize(outcome), lines: lines(choice.clone()) })
+        }
         _ => None,
     };
     ChoicesView {

@@ -44,7 +44,7 @@ struct KpiLine {
 
 /// A line of values as a picture.
 #[derive(Debug, Serialize, PartialEq)]
-struct HistoryLine {
+pub(super) struct HistoryLine {
     /// `x,y x,y …` of a polyline.
     points: String,
     width: f64,
@@ -195,7 +195,7 @@ fn signed(change: f64, unit: &str) -> String {
 }
 
 /// The line of some values, from left to right by their instants; `None` of fewer than two.
-fn history_line(values: &[(Instant, f64)], unit: &str) -> Option<HistoryLine> {
+pub(super) fn history_line(values: &[(Instant, f64)], unit: &str) -> Option<HistoryLine> {
     let ((first, _), (last, latest)) = (values.first()?, values.last()?);
     let span = (*last - *first).num_seconds() as f64;
     if span <= 0.0 {

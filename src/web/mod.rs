@@ -3,7 +3,8 @@
 //!
 //! Everything is rendered on the server and works without JavaScript; the
 //! pages of colleagues are for this machine only. One resource per file:
-//! `inbox` and `task` are a CSM's day, `accounts` and `account` find a customer and say everything about
+//! `today` and `task` are a CSM's day (`pane` is one task with all that is needed for it, `consequences` says what comes of each
+//! word, `bulk` takes one for many, `days` are days as people say them), `accounts` and `account` find a customer and say everything about
 //! it (`timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `approvals` are the runs that wait
 //! for a person, `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
 //! whatever watches the process. `guard` stands before all of them: it answers
@@ -38,24 +39,28 @@ use crate::worker::shared::Shared;
 mod account;
 mod accounts;
 mod approvals;
+mod bulk;
 mod connections;
 mod consequences;
 mod damaged_link;
+mod days;
 mod fact;
 mod goals;
 mod guard;
 mod health;
-mod inbox;
 mod kpis;
 mod messages;
 mod page;
+mod pane;
 mod playbook_views;
 mod playbooks;
 mod preferences;
 mod stages;
 mod survey;
 mod task;
+mod task_view;
 mod timeline;
+mod today;
 mod unsubscribe;
 mod warning_limit;
 mod why;
@@ -167,11 +172,12 @@ pub fn router(audience: Audience, state: WebState) -> Router {
 
 fn for_colleagues() -> Router<Arc<WebState>> {
     Router::new()
-        .route("/", get(inbox::show))
+        .route("/", get(today::show).post(bulk::act))
         .route("/tasks/{id}", get(task::show))
         .route("/tasks/{id}/done", post(task::complete))
         .route("/tasks/{id}/dismiss", post(task::dismiss))
         .route("/tasks/{id}/snooze", post(task::snooze))
+        .route("/tasks/{id}/reassign", post(task::reassign))
         .route("/undo", post(task::undo))
         .route("/accounts", get(accounts::list))
         .route("/accounts/{id}", get(account::show))

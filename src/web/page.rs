@@ -34,12 +34,12 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "approval.html",
     "approvals.html",
     "base.html",
+    "bulk.html",
     "customer.html",
     "damaged.html",
     "finding.html",
     "follows.html",
     "head.html",
-    "inbox.html",
     "kpi.html",
     "kpi_line.html",
     "kpis.html",
@@ -53,6 +53,8 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "survey.html",
     "task.html",
     "task_forms.html",
+    "task_pane.html",
+    "today.html",
     "trouble.html",
     "unsubscribe.html",
     "why.html",
@@ -116,6 +118,15 @@ impl Notice {
     /// The same, on the page at this path.
     pub fn back_to(self, path: &str) -> Notice {
         Notice { back: path.to_owned(), ..self }
+    }
+
+    /// The same, where so many others stayed as they were.
+    pub fn with_rest(self, left: &str) -> Notice {
+        match left.parse::<usize>() {
+            Ok(1) => Notice { text: format!("{}. One other stays as it was.", self.text), ..self },
+            Ok(left) if left > 1 => Notice { text: format!("{}. {left} others stay as they were.", self.text), ..self },
+            _ => self,
+        }
     }
 
     pub fn can_be_undone(&self) -> bool {
@@ -303,6 +314,19 @@ pub(super) fn account_href(id: &str) -> String {
     below("/accounts", id)
 }
 
+/// A path with one more pair in its query.
+pub(super) fn with_pair(path: &str, name: &str, value: &str) -> String {
+    let mut text = format!("{path}{}{name}=", if path.contains('?') { '&' } else { '?' });
+    encode(value, &mut text);
+    text
+}
+
+/// A path that a form sent, if it is one of ours; else that of the first page.
+pub(super) fn local_path(path: &str) -> &str {
+    let ours = path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '#']);
+    if ours && path.chars().all(|letter| letter.is_ascii_graphic()) { path } else { "/" }
+}
+
 fn encode(value: &str, into: &mut String) {
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
@@ -322,6 +346,17 @@ mod tests {
         for (name, _) in TEMPLATES {
             assert!(ENVIRONMENT.get_template(name).is_ok(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_form_leads_back_to_our_own_pages_only() {
+        for path in ["/", "/?csm=a&overdue=1", "/tasks/1"] {
+            assert_eq!(local_path(path), path);
+        }
+        for path in ["", "https://evil.example", "//evil.example", "/\\evil.example", "/a\r\nSet-Cookie: x", "/ö"] {
+            assert_eq!(local_path(path), "/", "{path}");
+        }
+        assert_eq!(with_pair(&with_pair("/", "act", "1"), "left", "a b"), "/?act=1&left=a%20b");
     }
 
     #[test]

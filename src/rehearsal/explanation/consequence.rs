@@ -15,7 +15,9 @@ const NAMED: usize = 4;
 /// What a person can say of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskChoice {
-    Complete { outcome: Option<String> },
+    Complete {
+        outcome: Option<String>,
+    },
     /// It is not needed, and its enrollment goes on.
     Dismiss,
     /// It is not needed, and its enrollment ends.

@@ -102,13 +102,7 @@ impl Store {
     /// Does the same with tasks, each as far as it is open, in one transaction.
     /// Their enrollments do not move before it cannot be undone any more, and
     /// then at once.
-    pub async fn act_on_tasks(
-        &self,
-        tasks: &[Uuid],
-        deed: &TaskDeed,
-        by: &str,
-        now: Instant,
-    ) -> sqlx::Result<TaskAct> {
+    pub async fn act_on_tasks(&self, tasks: &[Uuid], deed: &TaskDeed, by: &str, now: Instant) -> sqlx::Result<TaskAct> {
         let act = random::token();
         let mut tx = self.pool().begin().await?;
         // Enrollments first, as whoever moves them does.
@@ -257,13 +251,12 @@ async fn hold_back(
         *WAITING,
         Channel::OF_CUSTOMERS
     );
-    let mails: Vec<(Uuid, Json)> = sqlx::query_as(AssertSqlSafe(format!(
-        "select e.id, jsonb_object_agg(m.id, m.next_at) {theirs} group by e.id"
-    )))
-    .bind(&accounts)
-    .bind(&ids)
-    .fetch_all(&mut *tx)
-    .await?;
+    let mails: Vec<(Uuid, Json)> =
+        sqlx::query_as(AssertSqlSafe(format!("select e.id, jsonb_object_agg(m.id, m.next_at) {theirs} group by e.id")))
+            .bind(&accounts)
+            .bind(&ids)
+            .fetch_all(&mut *tx)
+            .await?;
     // What expires first is looked at when it has expired, which is no sending.
     let until = if stop.is_some() { "m.valid_until + interval '1 microsecond'" } else { "$3" };
     sqlx::query(AssertSqlSafe(format!(

@@ -25,6 +25,25 @@ use crate::worker::shared::Shared;
 /// What a person can say of a task, and what would come of it; `None` when
 /// there is no such task, or it is not open.
 pub async fn task_choices(shared: &Arc<Shared>, id: Uuid, now: Instant) -> anyhow::Result<Option<TaskChoices>> {
+    choices_of(shared, id, None, now).await
+}
+
+/// The same with one outlook alone.
+pub async fn task_choice(
+    shared: &Arc<Shared>,
+    id: Uuid,
+    choice: &TaskChoice,
+    now: Instant,
+) -> anyhow::Result<Option<TaskChoices>> {
+    choices_of(shared, id, Some(choice), now).await
+}
+
+async fn choices_of(
+    shared: &Arc<Shared>,
+    id: Uuid,
+    only: Option<&TaskChoice>,
+    now: Instant,
+) -> anyhow::Result<Option<TaskChoices>> {
     let store = &shared.store;
     let Some(task) = store.list_tasks(&Filter { id: Some(id), ..Filter::default() }).await?.pop() else {
         return Ok(None);
@@ -67,6 +86,7 @@ pub async fn task_choices(shared: &Arc<Shared>, id: Uuid, now: Instant) -> anyho
         choices.push(TaskChoice::Complete { outcome: None });
     }
     choices.extend([TaskChoice::Dismiss, TaskChoice::Stop, TaskChoice::Snooze]);
+    choices.retain(|choice| only.is_none_or(|only| only == choice));
     let mut outlooks = Vec::with_capacity(choices.len());
     for choice in choices {
         if choice == TaskChoice::Stop {

@@ -59,6 +59,7 @@ mod switching;
 mod tasks;
 mod together;
 mod tripping;
+mod undoing;
 mod unfit;
 mod unseen;
 mod variants;

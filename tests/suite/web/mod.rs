@@ -25,6 +25,7 @@ mod kpis;
 mod preferences;
 mod refusals;
 mod stages;
+mod today;
 
 const TASK: &str = "00000000-0000-0000-0000-000000000001";
 const CLOSED: &str = "00000000-0000-0000-0000-000000000002";
@@ -168,15 +169,16 @@ fn request(method: &str, path: &str) -> axum::http::request::Builder {
 }
 
 #[tokio::test]
-async fn the_inbox_says_why() {
+async fn the_list_says_why() {
     let site = Site::filled().await;
     let page = site.get("/").await;
     assert_eq!(page.status, StatusCode::OK);
-    page.shows("Ines Falk <span class=\"quiet\">1 open");
+    page.shows("Ines Falk, 1 of 20 open");
     page.shows("Nobody logs in any more.");
     page.shows("<dt>login in 30 days</dt><dd>2</dd>");
     page.shows("<dt>Signed up</dt><dd>15 January 2026</dd>");
-    page.shows("Overdue since 1 Mar 2026, 10:00");
+    page.shows("Overdue: Since Sun 1 March, 1 business day");
+    page.shows("title=\"1 Mar 2026, 10:00\"");
     page.shows("High priority");
     page.shows("Read the last ticket");
     assert!(!page.body.contains("Nobody has this one"));
@@ -203,7 +205,7 @@ async fn names_are_escaped() {
 #[tokio::test]
 async fn a_task_is_completed_with_an_outcome() {
     let site = Site::filled().await;
-    let done = site.post(&format!("/tasks/{TASK}/done"), "outcome=no+answer&inbox=csm-1").await;
+    let done = site.post(&format!("/tasks/{TASK}/done"), "outcome=no+answer&back=%2F%3Fcsm%3Dcsm-1").await;
     assert_eq!(done.status, StatusCode::SEE_OTHER);
     assert!(done.header(header::LOCATION).starts_with("/?csm=csm-1&act="), "{:?}", done.headers);
     assert_eq!(site.task(TASK).await, ("done".into(), None, Some("no answer".into())));
@@ -223,7 +225,7 @@ async fn a_task_is_completed_with_an_outcome() {
 async fn a_wrong_form_changes_nothing() {
     let site = Site::filled().await;
     let open = ("open".to_owned(), None, None);
-    let bare = site.post(&format!("/tasks/{TASK}/dismiss"), "because=++&inbox=csm-1").await;
+    let bare = site.post(&format!("/tasks/{TASK}/dismiss"), "because=++&back=%2F%3Fcsm%3Dcsm-1").await;
     assert_eq!(bare.status, StatusCode::UNPROCESSABLE_ENTITY);
     bare.shows("Please say why");
     let other = site.post(&format!("/tasks/{TASK}/done"), "outcome=flew+away").await;

@@ -164,7 +164,7 @@ impl Store {
     }
 
     /// Where an account `a` stands as far as is known: the column, else what a document found last.
-    fn standing_now(&self, standing: Standing) -> String {
+    pub(super) fn standing_now(&self, standing: Standing) -> String {
         let account = self.key().to_text("a.id");
         or_found(format!("a.{}", standing.name()), standing, self.schema(), &account, "'infinity'")
     }

@@ -1,7 +1,8 @@
 //! What the web pages show: typed rows, newest or most urgent first, and
 //! never more than a page.
 //!
-//! - `tasks`: the inbox and the page of a task;
+//! - `tasks`: the page of a task, and how many each has open;
+//! - `today`: the open tasks in the order of work, and what stands beside one;
 //! - `runs`: the pages of playbooks, with runs and enrollments;
 //! - `approvals`: runs that wait for a person, and whom they would touch;
 //! - `messages`: the list of messages and the page of one;
@@ -16,6 +17,7 @@ mod messages;
 mod runs;
 mod tasks;
 mod timeline;
+mod today;
 
 pub use accounts::{AccountEnrollmentRow, AccountFilter, AccountHeader, AccountOwner, AccountRow, read_json};
 pub use approvals::HeldOfCsm;
@@ -26,6 +28,7 @@ pub use timeline::{
     AnswerEvent, EnrollmentTurn, MessageEvent, ScoreEvent, TaskTurn, TicketTurn, Timeline, TimelineEntry,
     TimelineEvent, TimelineSpan,
 };
+pub use today::{IN_ORDER, TodayCount, TodayFilter, TodayRow};
 
 impl Store {
     /// Whether the database answers.

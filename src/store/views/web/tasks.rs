@@ -1,4 +1,4 @@
-//! Tasks for the inbox and the page of a task.
+//! Tasks for the page of one and for that of an account, and how many everybody has.
 
 use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, FromRow};
@@ -14,6 +14,8 @@ pub struct TaskRow {
     pub account_id: String,
     /// `None` when the account is gone.
     pub account_name: Option<String>,
+    /// The enrolled contact; empty for account playbooks.
+    pub contact_id: String,
     /// The enrolled contact's name; `None` for account playbooks.
     pub contact_name: Option<String>,
     pub enrollment_id: Uuid,
@@ -26,6 +28,8 @@ pub struct TaskRow {
     pub assignee: Option<String>,
     /// The CSM's name, when the assignee is one.
     pub assignee_name: Option<String>,
+    /// The zone of that CSM.
+    pub timezone: Option<String>,
     pub due_at: Option<Instant>,
     pub priority: String,
     /// A list of texts.
@@ -77,8 +81,8 @@ fn task(store: &Store) -> String {
     let account = store.key().of_text("t.account_id");
     format!(
         "
-    select t.id, t.account_id, a.name as account_name, k.name as contact_name, t.enrollment_id, t.playbook,
-        t.revision, t.step, t.title, t.description, t.assignee, c.name as assignee_name, t.due_at, t.priority,
+    select t.id, t.account_id, t.contact_id, a.name as account_name, k.name as contact_name, t.enrollment_id, t.playbook,
+        t.revision, t.step, t.title, t.description, t.assignee, c.name as assignee_name, c.timezone, t.due_at, t.priority,
         t.checklist, t.outcomes, t.state, t.reason, t.outcome, t.snoozed_until, t.escalated_at, t.handed_at, coalesce(h.name, t.handed_from) as handed_from, t.evidence, e.started_at as enrolled_at,
         t.created_at, t.ended_at
     from keepwell.tasks t
@@ -91,26 +95,6 @@ fn task(store: &Store) -> String {
 }
 
 impl Store {
-    /// Open tasks, those due first at the top, then by priority, those put off
-    /// at the end; at most `limit`.
-    pub async fn open_tasks(&self, inbox: &Inbox, now: Instant, limit: i64) -> sqlx::Result<Vec<TaskRow>> {
-        let (of, who) = match inbox {
-            Inbox::Everybody => ("$1::text is null", None),
-            Inbox::Unassigned => ("t.assignee is null and $1::text is null", None),
-            Inbox::Of(who) => ("t.assignee = $1", Some(who)),
-        };
-        // Only our own constants are put together here; values are bound.
-        let sql = format!(
-            "{} where t.state = 'open' and {of}
-             order by case when t.snoozed_until > $3 then t.snoozed_until end nulls first,
-                 t.due_at nulls last, array_position(array['urgent', 'high', 'normal', 'low'], t.priority),
-                 t.created_at, t.id
-             limit $2",
-            task(self)
-        );
-        sqlx::query_as(AssertSqlSafe(sql)).bind(who).bind(limit).bind(now).fetch_all(&mut *self.read().await?).await
-    }
-
     /// The open tasks of an account, those due first at the top; at most `limit`.
     pub async fn open_tasks_of_account(&self, account: &str, limit: i64) -> sqlx::Result<Vec<TaskRow>> {
         let sql = format!(
