@@ -4,7 +4,7 @@
 //! Everything is rendered on the server and works without JavaScript; the
 //! pages of colleagues are for this machine only. One resource per file:
 //! `today` and `task` are a CSM's day (`pane` is one task with all that is needed for it, `consequences` says what comes of each
-//! word, `bulk` takes one for many, `days` are days as people say them), `accounts` and `account` find a customer and say everything about
+//! word, `bulk` takes one for many, `days` are days as people say them, `task_notes` keeps ticks and notes), `search` finds what somebody looks for, `accounts` and `account` find a customer and say everything about
 //! it (`timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `approvals` are the runs that wait
 //! for a person, `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
 //! whatever watches the process. `guard` stands before all of them: it answers
@@ -55,9 +55,11 @@ mod pane;
 mod playbook_views;
 mod playbooks;
 mod preferences;
+mod search;
 mod stages;
 mod survey;
 mod task;
+mod task_notes;
 mod task_view;
 mod timeline;
 mod today;
@@ -178,6 +180,9 @@ fn for_colleagues() -> Router<Arc<WebState>> {
         .route("/tasks/{id}/dismiss", post(task::dismiss))
         .route("/tasks/{id}/snooze", post(task::snooze))
         .route("/tasks/{id}/reassign", post(task::reassign))
+        .route("/tasks/{id}/checklist", post(task_notes::tick))
+        .route("/tasks/{id}/notes", post(task_notes::note))
+        .route("/search", get(search::find))
         .route("/undo", post(task::undo))
         .route("/accounts", get(accounts::list))
         .route("/accounts/{id}", get(account::show))

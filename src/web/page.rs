@@ -49,6 +49,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "playbooks.html",
     "preferences.html",
     "run.html",
+    "search.html",
     "stages.html",
     "survey.html",
     "task.html",

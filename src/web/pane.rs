@@ -8,14 +8,20 @@ use super::accounts::column;
 use super::consequences::ChoicesView;
 use super::fact::number;
 use super::kpis::{HistoryLine, history_line};
-use super::page::Trouble;
+use super::page::{Trouble, below, moment};
 use super::task_view::{TaskForm, TaskView, views};
 use crate::clock::Instant;
 use crate::facts::Contact;
-use crate::store::views::web::{TaskRow, read_json};
+use crate::store::tasks::notes::TaskNote;
+use crate::store::views::web::{ReceivedMail, TaskRow, read_json};
 
 /// How many contacts are shown.
 const CONTACTS: usize = 6;
+/// For how many days mail counts as received already, and how many are shown.
+const DAYS: i64 = 30;
+const MAILS: i64 = 8;
+/// How many notes are shown.
+const NOTES: i64 = 20;
 /// How many weeks the line of events goes back.
 const WEEKS: i32 = 16;
 
@@ -28,6 +34,7 @@ pub(super) struct PaneView {
     around: Surroundings,
     /// To whom it can be given.
     colleagues: Vec<Colleague>,
+    notes: Vec<NoteView>,
     given: TaskForm,
     /// The list to go back to.
     back: String,
@@ -44,7 +51,25 @@ struct Surroundings {
     /// The events of each week, the latest last.
     weeks: Vec<i64>,
     contacts: Vec<ContactView>,
+    /// What they got from us lately, the latest first.
+    received: Vec<ReceivedView>,
     more_contacts: usize,
+}
+
+#[derive(Serialize)]
+struct ReceivedView {
+    href: String,
+    subject: String,
+    to: String,
+    at: String,
+    state: String,
+}
+
+#[derive(Serialize)]
+struct NoteView {
+    by: String,
+    at: String,
+    note: String,
 }
 
 #[derive(Serialize)]
@@ -73,7 +98,10 @@ pub(super) async fn pane(
     let task = views(web, vec![row], now).await?.pop().ok_or(Trouble::NotFound("There is no such task."))?;
     let choices = ChoicesView::of(web, id, now).await?;
     let colleagues = if choices.is_some() { colleagues(web).await? } else { Vec::new() };
-    Ok(PaneView { task, choices, around, colleagues, given, back })
+    let notes = web.store.task_notes(&account, id, NOTES).await?;
+    let note = |one: TaskNote| NoteView { by: one.by, at: moment(one.at, web.zone), note: one.note };
+    let notes = notes.into_iter().map(note).collect();
+    Ok(PaneView { task, choices, around, colleagues, notes, given, back })
 }
 
 /// Everybody to whom a task can be given.
@@ -95,6 +123,7 @@ async fn surroundings(web: &WebState, account: &str, contact: &str, now: Instant
         people.contacts.into_iter().filter(|one| one.left_at.is_none_or(|left| left > now)).collect();
     // Whom the task is about comes first, then those who have a role.
     contacts.sort_by_key(|one| (one.id != contact || contact.is_empty(), one.role.is_none()));
+    let received = web.store.received_since(account, now - chrono::Duration::days(DAYS), MAILS).await?;
     let more_contacts = contacts.len().saturating_sub(CONTACTS);
     let count = |text: &Option<String>| read_json(text.as_deref()).as_f64().map(number);
     Ok(Surroundings {
@@ -109,8 +138,20 @@ async fn surroundings(web: &WebState, account: &str, contact: &str, now: Instant
         usage: if weeks.iter().any(|count| *count > 0) { history_line(&points, "count") } else { None },
         weeks,
         contacts: contacts.into_iter().take(CONTACTS).map(contact_view).collect(),
+        received: received.into_iter().map(|mail| received_view(web, mail)).collect(),
         more_contacts,
     })
+}
+
+fn received_view(web: &WebState, mail: ReceivedMail) -> ReceivedView {
+    let to = mail.contact_name.filter(|name| !name.is_empty()).or(mail.to_address);
+    ReceivedView {
+        href: below("/messages", &mail.id.to_string()),
+        subject: mail.subject.unwrap_or_else(|| format!("Step {} of {}", mail.step, mail.playbook)),
+        to: to.unwrap_or_default(),
+        at: moment(mail.sent_at, web.zone),
+        state: mail.state,
+    }
 }
 
 fn contact_view(contact: Contact) -> ContactView {

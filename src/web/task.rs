@@ -25,7 +25,7 @@ const LONGEST: usize = 200;
 /// Who is recorded as having said it. Nobody logs in yet.
 pub(super) const BY: &str = "a colleague";
 
-const UNKNOWN: Trouble = Trouble::NotFound("There is no such task.");
+pub(super) const UNKNOWN: Trouble = Trouble::NotFound("There is no such task.");
 
 /// Reasons for a dismissal that `task_forms.html` offers, besides `other`.
 const REASONS: [&str; 3] = ["not relevant", "already known", "wrong data"];
@@ -155,7 +155,7 @@ pub(super) async fn undo(State(web): Web, form: Result<Form<UndoForm>, FormRejec
     }
 }
 
-fn sent(id: &str, form: Result<Form<TaskForm>, FormRejection>) -> Result<(Uuid, TaskForm), Trouble> {
+pub(super) fn sent(id: &str, form: Result<Form<TaskForm>, FormRejection>) -> Result<(Uuid, TaskForm), Trouble> {
     let id = id.parse().map_err(|_| UNKNOWN)?;
     match form {
         Ok(Form(given)) => Ok((id, given)),
@@ -212,7 +212,7 @@ fn about(act: &RecentAct) -> String {
 }
 
 /// The page once more, with what was typed and what is wrong with it.
-async fn again(web: &WebState, id: Uuid, words: &str, given: TaskForm) -> Result<Response, Trouble> {
+pub(super) async fn again(web: &WebState, id: Uuid, words: &str, given: TaskForm) -> Result<Response, Trouble> {
     page(web, id, StatusCode::UNPROCESSABLE_ENTITY, Some(Notice::error(words.to_owned())), given).await
 }
 

@@ -36,7 +36,7 @@ pub(super) struct TaskView {
     overdue: bool,
     priority: String,
     description: Option<String>,
-    checklist: Vec<String>,
+    checklist: Vec<Item>,
     outcomes: Vec<String>,
     assignee: Option<String>,
     state: String,
@@ -55,6 +55,13 @@ pub(super) struct TaskView {
     playbook_href: String,
     step: String,
     enrollment: Uuid,
+}
+
+/// An item of a checklist.
+#[derive(Debug, Serialize)]
+struct Item {
+    text: String,
+    ticked: bool,
 }
 
 /// The tasks of these rows. Why a playbook gives tasks is said by the revision
@@ -100,7 +107,7 @@ fn view(web: &WebState, row: TaskRow, abouts: &HashMap<(String, String), String>
         overdue: row.state == "open" && row.due_at.is_some_and(|at| at < now),
         priority: row.priority,
         description: row.description,
-        checklist: texts(&row.checklist),
+        checklist: items(&row.checklist, &row.ticked),
         outcomes: texts(&row.outcomes),
         assignee: row.assignee_name.or(row.assignee),
         snoozed: row
@@ -121,6 +128,11 @@ fn view(web: &WebState, row: TaskRow, abouts: &HashMap<(String, String), String>
     }
 }
 
+fn items(checklist: &Json, ticked: &Json) -> Vec<Item> {
+    let ticked = texts(ticked);
+    texts(checklist).into_iter().map(|text| Item { ticked: ticked.contains(&text), text }).collect()
+}
+
 fn texts(list: &Json) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
 }
@@ -139,6 +151,9 @@ pub(super) struct TaskForm {
     /// Of a dismissal: whether the journey goes on (`go`) or ends (`stop`).
     #[serde(default)]
     pub rest: String,
+    /// What a note says.
+    #[serde(default)]
+    pub note: String,
     /// A duration.
     #[serde(default)]
     pub span: String,

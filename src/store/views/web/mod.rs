@@ -28,7 +28,7 @@ pub use timeline::{
     AnswerEvent, EnrollmentTurn, MessageEvent, ScoreEvent, TaskTurn, TicketTurn, Timeline, TimelineEntry,
     TimelineEvent, TimelineSpan,
 };
-pub use today::{IN_ORDER, TodayCount, TodayFilter, TodayRow};
+pub use today::{FoundById, IN_ORDER, ReceivedMail, TodayCount, TodayFilter, TodayRow};
 
 impl Store {
     /// Whether the database answers.

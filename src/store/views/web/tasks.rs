@@ -34,6 +34,8 @@ pub struct TaskRow {
     pub priority: String,
     /// A list of texts.
     pub checklist: Json,
+    /// Those of them that are ticked.
+    pub ticked: Json,
     /// A list of texts; empty when any outcome will do.
     pub outcomes: Json,
     pub state: String,
@@ -83,7 +85,7 @@ fn task(store: &Store) -> String {
         "
     select t.id, t.account_id, t.contact_id, a.name as account_name, k.name as contact_name, t.enrollment_id, t.playbook,
         t.revision, t.step, t.title, t.description, t.assignee, c.name as assignee_name, c.timezone, t.due_at, t.priority,
-        t.checklist, t.outcomes, t.state, t.reason, t.outcome, t.snoozed_until, t.escalated_at, t.handed_at, coalesce(h.name, t.handed_from) as handed_from, t.evidence, e.started_at as enrolled_at,
+        t.checklist, t.ticked, t.outcomes, t.state, t.reason, t.outcome, t.snoozed_until, t.escalated_at, t.handed_at, coalesce(h.name, t.handed_from) as handed_from, t.evidence, e.started_at as enrolled_at,
         t.created_at, t.ended_at
     from keepwell.tasks t
     left join {accounts} a on a.id = {account}

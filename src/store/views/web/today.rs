@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::tasks::Inbox;
 use crate::clock::Instant;
 use crate::facts::Standing;
+use crate::message::channel::Channel;
 use crate::store::{Relation, Store};
 
 /// Of more tasks than this only those that are due first are put in order: a list
@@ -60,6 +61,31 @@ pub struct TodayCount {
     /// Of these, overdue.
     pub overdue: i64,
     pub snoozed: i64,
+}
+
+/// A mail that an account got lately.
+#[derive(Clone, Debug, FromRow)]
+pub struct ReceivedMail {
+    pub id: Uuid,
+    pub playbook: String,
+    pub step: String,
+    pub subject: Option<String>,
+    pub to_address: Option<String>,
+    pub contact_name: Option<String>,
+    pub state: String,
+    pub sent_at: Instant,
+}
+
+/// Something of ours that a person named by its id.
+#[derive(Clone, Debug, FromRow)]
+pub struct FoundById {
+    /// `task`, `message` or `enrollment`.
+    pub kind: String,
+    pub id: String,
+    /// Its title, subject or playbook.
+    pub words: String,
+    /// Empty for what belongs to no account.
+    pub account_id: String,
 }
 
 fn of(inbox: &Inbox) -> (&'static str, Option<&String>) {
@@ -150,6 +176,41 @@ impl Store {
              group by t.playbook order by t.playbook"
         );
         sqlx::query_as(AssertSqlSafe(sql)).bind(who).bind(now).fetch_all(self.pool()).await
+    }
+
+    /// The customer mail that left for an account since then, or would have left where
+    /// nothing does; the latest first, at most `limit`.
+    pub async fn received_since(&self, account: &str, since: Instant, limit: i64) -> sqlx::Result<Vec<ReceivedMail>> {
+        let contacts = self.relation(Relation::Contacts);
+        let sql = format!(
+            "select m.id, m.playbook, m.step, m.subject, m.to_address, k.name as contact_name, m.state, m.sent_at
+             from keepwell.messages m
+             left join {contacts} k on k.account_id = {} and k.id = m.contact_id
+             where m.account_id = $1 and m.channel = '{}' and m.sent_at > $2 and not m.shadow
+             order by m.sent_at desc, m.id limit $3",
+            self.key().of_text("m.account_id"),
+            Channel::OF_CUSTOMERS
+        );
+        sqlx::query_as(AssertSqlSafe(sql))
+            .bind(account)
+            .bind(since)
+            .bind(limit)
+            .fetch_all(&mut *self.read().await?)
+            .await
+    }
+
+    /// What has this id: a task's or message's page, or the account of an enrollment.
+    pub async fn find_by_id(&self, id: Uuid) -> sqlx::Result<Vec<FoundById>> {
+        sqlx::query_as(
+            "select 'task' as kind, id::text as id, title as words, account_id from keepwell.tasks where id = $1
+             union all
+             select 'message', id::text, coalesce(subject, step), account_id from keepwell.messages where id = $1
+             union all
+             select 'enrollment', id::text, playbook, account_id from keepwell.enrollments where id = $1",
+        )
+        .bind(id)
+        .fetch_all(self.pool())
+        .await
     }
 
     /// How many events an account had in each of the last weeks, the latest last.
