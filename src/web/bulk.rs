@@ -106,7 +106,7 @@ fn read(body: &[u8]) -> Result<BulkForm, Trouble> {
     let mut form = BulkForm::default();
     for (name, value) in url::form_urlencoded::parse(body) {
         match &*name {
-            "task" => form.tasks.extend(value.parse::<Uuid>().ok()),
+            "id" => form.tasks.extend(value.parse::<Uuid>().ok()),
             "deed" => form.deed = value.into_owned(),
             "span" => form.span = value.into_owned(),
             "to" => form.to = value.into_owned(),

@@ -23,6 +23,9 @@ pub(super) struct ChoicesView {
     /// What stops everything that follows.
     stopped: Vec<String>,
     outcomes: Vec<OutcomeView>,
+    /// What comes of completing it, where that is the same for every outcome; then
+    /// it stands nowhere else.
+    every: Vec<ConsequenceLine>,
     /// What comes of completing it without an outcome.
     plain: Vec<ConsequenceLine>,
     dismiss: Vec<ConsequenceLine>,
@@ -54,14 +57,25 @@ fn view(web: &WebState, choices: &TaskChoices, now: Instant) -> ChoicesView {
         }
         _ => None,
     };
+    let mut outcomes: Vec<OutcomeView> = choices.outlooks.iter().filter_map(|one| outcome(&one.choice)).collect();
+    let mut plain = lines(TaskChoice::Complete { outcome: None });
+    let mut every = Vec::new();
+    let same = |one: &OutcomeView| one.lines == outcomes[0].lines;
+    if outcomes.len() > 1 && outcomes.iter().all(same) && (choices.needs_outcome || plain == outcomes[0].lines) {
+        plain.clear();
+        for one in &mut outcomes {
+            every = std::mem::take(&mut one.lines);
+        }
+    }
     ChoicesView {
         needs_outcome: choices.needs_outcome,
         asks_rest: choices.dismissal_asks(),
         has_rest: choices.nothing.is_none(),
         nothing: choices.nothing.clone(),
         stopped: choices.stopped.clone(),
-        outcomes: choices.outlooks.iter().filter_map(|one| outcome(&one.choice)).collect(),
-        plain: lines(TaskChoice::Complete { outcome: None }),
+        outcomes,
+        every,
+        plain,
         dismiss: lines(TaskChoice::Dismiss),
         stop: lines(TaskChoice::Stop),
         snooze: lines(TaskChoice::Snooze),

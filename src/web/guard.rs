@@ -15,13 +15,13 @@ use super::connections::Activity;
 use super::page::Trouble;
 use super::{Audience, LONGEST_BODY, WebState, is_this_machine};
 
-/// Nothing but our own style sheet and forms to ourselves.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// Nothing but our own style sheet, our own script and forms to ourselves.
+const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; form-action 'self'; \
+     frame-ancestors 'none'; base-uri 'none'";
 
 /// The same for a page that frames a mail, whose styles stand in its elements.
-pub(super) const PREVIEW_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; form-action 'self'; \
-     frame-ancestors 'none'; base-uri 'none'";
+pub(super) const PREVIEW_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// How long a client may take for the body of a request.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);

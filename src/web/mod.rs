@@ -1,7 +1,7 @@
 //! The web pages: what colleagues look at, and what customers reach from a
 //! link in a mail.
 //!
-//! Everything is rendered on the server and works without JavaScript; the
+//! Everything is rendered on the server and works without JavaScript, of which there is one small file, `keepwell.js`; the
 //! pages of colleagues are for this machine only. One resource per file:
 //! `today` and `task` are a CSM's day (`pane` is one task with all that is needed for it, `consequences` says what comes of each
 //! word, `bulk` takes one for many, `days` are days as people say them, `task_notes` keeps ticks and notes), `search` finds what somebody looks for, `accounts` and `account` find a customer and say everything about
@@ -183,6 +183,7 @@ fn for_colleagues() -> Router<Arc<WebState>> {
         .route("/tasks/{id}/checklist", post(task_notes::tick))
         .route("/tasks/{id}/notes", post(task_notes::note))
         .route("/search", get(search::find))
+        .route("/keepwell.js", get(page::script))
         .route("/undo", post(task::undo))
         .route("/accounts", get(accounts::list))
         .route("/accounts/{id}", get(account::show))

@@ -21,6 +21,7 @@ use crate::store::upkeep::stopped::StopTarget;
 pub(super) type Web = State<Arc<WebState>>;
 
 const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("keepwell.js");
 
 macro_rules! templates {
     ($($name:literal),* $(,)?) => {
@@ -69,12 +70,15 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     for (name, text) in TEMPLATES {
         environment.add_template(name, text).expect("the templates are part of the program, and a test reads them all");
     }
-    // A new sheet has a new address, so that browsers may keep each for long.
-    let digest = Sha256::digest(STYLE);
-    let version: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    environment.add_global("style", format!("/style.css?{version}"));
+    // A new sheet or script has a new address, so that browsers may keep each for long.
+    environment.add_global("style", format!("/style.css?{}", version(STYLE)));
+    environment.add_global("script", format!("/keepwell.js?{}", version(SCRIPT)));
     environment
 });
+
+fn version(text: &str) -> String {
+    Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Writes a value into a page. Text is escaped as the default does it, except
 /// that a slash stays one: addresses remain readable in the source.
@@ -96,24 +100,25 @@ fn write_value(out: &mut Output, state: &mut MinijinjaState, value: &Value) -> R
 pub(super) struct Notice {
     kind: &'static str,
     text: String,
-    /// The act that can be taken back.
+    /// The act that can be taken back, and for how many seconds.
     undo: Option<uuid::Uuid>,
+    seconds: i64,
     /// The page to go back to then.
     back: String,
 }
 
 impl Notice {
     pub fn done(text: String) -> Notice {
-        Notice { kind: "done", text, undo: None, back: String::new() }
+        Notice { kind: "done", text, undo: None, seconds: 0, back: String::new() }
     }
 
     pub fn error(text: String) -> Notice {
-        Notice { kind: "error", text, undo: None, back: String::new() }
+        Notice { kind: "error", text, undo: None, seconds: 0, back: String::new() }
     }
 
-    /// The same, of what can be taken back.
-    pub fn with_undo(self, act: uuid::Uuid) -> Notice {
-        Notice { undo: Some(act), ..self }
+    /// The same, of what can be taken back for so many seconds.
+    pub fn with_undo(self, act: uuid::Uuid, seconds: i64) -> Notice {
+        Notice { undo: Some(act), seconds, ..self }
     }
 
     /// The same, on the page at this path.
@@ -256,9 +261,19 @@ pub(super) async fn not_possible() -> Trouble {
 
 /// The style sheet. Its address changes with its text.
 pub(super) async fn style() -> Response {
-    let mut response = STYLE.into_response();
+    kept(STYLE, "text/css; charset=utf-8")
+}
+
+/// The script. Its address changes with its text.
+pub(super) async fn script() -> Response {
+    kept(SCRIPT, "text/javascript; charset=utf-8")
+}
+
+/// What browsers may keep for long.
+fn kept(text: &'static str, kind: &'static str) -> Response {
+    let mut response = text.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     response
 }

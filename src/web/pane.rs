@@ -50,7 +50,7 @@ struct Surroundings {
     usage: Option<HistoryLine>,
     /// The events of each week, the latest last.
     weeks: Vec<i64>,
-    contacts: Vec<ContactView>,
+    contacts: Vec<PaneContact>,
     /// What they got from us lately, the latest first.
     received: Vec<ReceivedView>,
     more_contacts: usize,
@@ -73,7 +73,7 @@ struct NoteView {
 }
 
 #[derive(Serialize)]
-struct ContactView {
+struct PaneContact {
     name: String,
     role: Option<String>,
     email: Option<String>,
@@ -137,7 +137,7 @@ async fn surroundings(web: &WebState, account: &str, contact: &str, now: Instant
         },
         usage: if weeks.iter().any(|count| *count > 0) { history_line(&points, "count") } else { None },
         weeks,
-        contacts: contacts.into_iter().take(CONTACTS).map(contact_view).collect(),
+        contacts: contacts.into_iter().take(CONTACTS).map(pane_contact).collect(),
         received: received.into_iter().map(|mail| received_view(web, mail)).collect(),
         more_contacts,
     })
@@ -154,8 +154,8 @@ fn received_view(web: &WebState, mail: ReceivedMail) -> ReceivedView {
     }
 }
 
-fn contact_view(contact: Contact) -> ContactView {
-    ContactView {
+fn pane_contact(contact: Contact) -> PaneContact {
+    PaneContact {
         name: if contact.name.is_empty() { contact.id } else { contact.name },
         role: contact.role,
         email: contact.email.map(|email| email.trim().to_owned()).filter(|email| !email.is_empty()),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::accounts::unreadable;
-use super::page::{Frame, Trouble, Web, account_href, below, capitalize, href};
+use super::page::{Frame, Trouble, Web, account_href, below, href};
 use crate::store::views::web::{AccountFilter, AccountRow, FoundById};
 
 /// How many accounts are shown; the list of accounts has them all.
@@ -83,11 +83,12 @@ fn account(row: AccountRow) -> Found {
 }
 
 fn by_id(found: FoundById) -> Found {
-    let href = match found.kind.as_str() {
-        "task" => below("/tasks", &found.id),
-        "message" => below("/messages", &found.id),
-        _ => account_href(&found.account_id),
+    let kind = match found.path.as_str() {
+        "/tasks" => "Task",
+        "/messages" => "Message",
+        _ => "Enrollment",
     };
     let of = Some(found.account_id).filter(|account| !account.is_empty()).map(|account| format!("of {account}"));
-    Found { href, kind: capitalize(&found.kind), name: found.words, more: of.into_iter().collect() }
+    let href = if kind == "Enrollment" { account_href(&found.id) } else { below(&found.path, &found.id) };
+    Found { href, kind: kind.to_owned(), name: found.words, more: of.into_iter().collect() }
 }

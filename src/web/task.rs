@@ -204,7 +204,8 @@ pub(super) async fn act_notice(web: &WebState, act: Uuid) -> Result<Option<Notic
         }
     };
     let notice = Notice::done(what);
-    Ok(Some(if recent.undo_until > web.clock.now() { notice.with_undo(act) } else { notice }))
+    let left = (recent.undo_until - web.clock.now()).num_seconds();
+    Ok(Some(if left > 0 { notice.with_undo(act, left) } else { notice }))
 }
 
 fn about(act: &RecentAct) -> String {

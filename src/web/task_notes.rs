@@ -55,7 +55,7 @@ fn to_task(id: Uuid, back: &str) -> Response {
     let id = id.to_string();
     let path = match back {
         "" => format!("/tasks/{id}"),
-        back => with_pair(local_path(back), "task", &id),
+        back => with_pair(local_path(back), "show", &id),
     };
     Redirect::to(&path).into_response()
 }

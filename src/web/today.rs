@@ -51,7 +51,7 @@ pub(super) struct TodayQuery {
     page: String,
     /// The task beside the list.
     #[serde(default)]
-    task: String,
+    show: String,
     /// What was just done with tasks.
     #[serde(default)]
     act: String,
@@ -139,11 +139,11 @@ struct Group {
     tier: Option<String>,
     mrr: Option<String>,
     renewal: Option<String>,
-    tasks: Vec<Line>,
+    tasks: Vec<TodayLine>,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct TodayLine {
     id: Uuid,
     href: String,
     title: String,
@@ -207,7 +207,7 @@ pub(super) async fn show(
     rows.truncate(AT_MOST as usize);
     let (from, shown) = ((page - 1) * AT_MOST, rows.len() as i64);
     let total = matter(&by_playbook, &filter).unwrap_or(from + shown + i64::from(more));
-    let chosen: Option<Uuid> = asked.task.parse().ok();
+    let chosen: Option<Uuid> = asked.show.parse().ok();
     let current = chosen.or_else(|| rows.first().map(|row| row.id));
     let back = asked.href(&[]);
     let beside = match current {
@@ -375,11 +375,11 @@ fn line(
     asked: &TodayQuery,
     current: Option<Uuid>,
     now: Instant,
-) -> Line {
+) -> TodayLine {
     let zone = reader_zone(row.timezone.as_deref(), web.zone);
     let snoozed = row.snoozed_until.filter(|until| *until > now);
-    Line {
-        href: asked.href(&[("task", &row.id.to_string())]),
+    TodayLine {
+        href: asked.href(&[("show", &row.id.to_string())]),
         due: row.due_at.map(|due| due_day(due, now, zone, &web.calendar)),
         overdue: row.due_at.is_some_and(|due| due < now),
         assignee: match &filter.inbox {

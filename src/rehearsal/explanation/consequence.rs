@@ -27,7 +27,7 @@ pub enum TaskChoice {
 
 /// One thing that would come.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Consequence {
+pub struct ConsequenceAhead {
     pub at: Instant,
     /// The id of the row that it would be.
     pub id: Uuid,
@@ -55,7 +55,7 @@ pub enum WayEnd {
 pub struct ChoiceOutlook {
     pub choice: TaskChoice,
     /// In order.
-    pub consequences: Vec<Consequence>,
+    pub consequences: Vec<ConsequenceAhead>,
     pub end: WayEnd,
 }
 
@@ -96,7 +96,7 @@ impl ChoiceOutlook {
     /// Whether a mail to the customer comes of it, or may, because a condition
     /// cannot be decided now.
     pub fn mails(&self) -> bool {
-        let mail = |one: &Consequence| matches!(one.body, EffectBody::Message(MessageDraft::Mail(_)));
+        let mail = |one: &ConsequenceAhead| matches!(one.body, EffectBody::Message(MessageDraft::Mail(_)));
         self.consequences.iter().any(mail) || matches!(self.end, WayEnd::Stays { .. })
     }
 
@@ -142,7 +142,7 @@ impl ChoiceOutlook {
     }
 }
 
-impl Consequence {
+impl ConsequenceAhead {
     /// `a mail “Three steps” to Anna Berg`.
     pub fn words(&self) -> String {
         let title = self.title.as_ref().map(|title| format!(" “{title}”")).unwrap_or_default();

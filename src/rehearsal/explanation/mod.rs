@@ -42,7 +42,7 @@ use crate::store::views::past::{RunAtSlot, SubjectEnrollment};
 
 pub use boundary::Boundary;
 pub use clauses::{ExplainedClause, Truth};
-pub use consequence::{ChoiceOutlook, Consequence, ConsequenceLine, TaskChoice, TaskChoices, WayEnd};
+pub use consequence::{ChoiceOutlook, ConsequenceAhead, ConsequenceLine, TaskChoice, TaskChoices, WayEnd};
 pub use message::MessageExplanation;
 pub use past::restore;
 pub use task::{Closing, TaskExplanation};

@@ -15,6 +15,7 @@ use crate::message::channel::Channel;
 use crate::random;
 use crate::store::messages::transitions::WAITING;
 use crate::store::sql::bulk_rows::Rows;
+use crate::store::upkeep::audit::record;
 use crate::store::{Relation, Store};
 
 /// How long a person may undo what they did with tasks.
@@ -145,6 +146,12 @@ impl Store {
                 true => hold_back(&mut tx, &changed, deed, by, now).await?,
                 false => HashMap::new(),
             };
+            if matches!(deed, TaskDeed::Stop { .. }) {
+                for (enrollment, account) in changed.iter().map(|task| (task.enrollment_id, &task.account_id)) {
+                    let about = json!({ "enrollment": enrollment, "account": account });
+                    record(&mut tx, "cancel", by, &about, now).await?;
+                }
+            }
             remember(&mut tx, &changed, &before, (act, deed.kind(), by), now).await?;
         }
         tx.commit().await?;
@@ -285,7 +292,7 @@ async fn remember(
     (act, kind, by): (Uuid, &str, &str),
     now: Instant,
 ) -> sqlx::Result<()> {
-    let before = |task: &TaskBefore| json!({ "task": task.before, "enrollment": enrollments.get(&task.enrollment_id) });
+    let before = |task: &TaskBefore| json!({ "row": task.before, "enrollment": enrollments.get(&task.enrollment_id) });
     let rows = Rows::default()
         .column("account_id", tasks.iter().map(|task| task.account_id.as_str()))
         .column("contact_id", tasks.iter().map(|task| task.contact_id.as_str()))

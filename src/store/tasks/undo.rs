@@ -170,7 +170,7 @@ async fn restore(tx: &mut PgConnection, act: Uuid, now: Instant) -> sqlx::Result
          set state = b.state, reason = b.reason, outcome = b.outcome, look_at = b.look_at, ended_at = null,
              snoozed_until = b.snoozed_until, escalate_at = b.escalate_at, assignee = b.assignee, pool = b.pool,
              handed_from = b.handed_from, handed_at = b.handed_at, told_at = b.told_at
-         from keepwell.task_acts a, jsonb_populate_record(null::keepwell.tasks, a.before->'task') b
+         from keepwell.task_acts a, jsonb_populate_record(null::keepwell.tasks, a.before->'row') b
          where a.act = $1 and t.account_id = a.account_id and t.id = a.task_id",
     )
     .bind(act)

@@ -12,7 +12,7 @@ use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::enrollment::outlook::EffectAhead;
 use crate::enrollment::{Enrollment, State};
 use crate::facts::OwnActs;
-use crate::rehearsal::explanation::{ChoiceOutlook, Consequence, TaskChoice, TaskChoices, WayEnd};
+use crate::rehearsal::explanation::{ChoiceOutlook, ConsequenceAhead, TaskChoice, TaskChoices, WayEnd};
 use crate::rule::functions::count_own_acts;
 use crate::store::views::cli::Filter;
 use crate::worker::enrollments::advancer::{foresee_on, look_ahead};
@@ -139,7 +139,7 @@ fn after_choice(seen: &Snapshot, step: &str, choice: &TaskChoice) -> Snapshot {
     after
 }
 
-fn describe(shared: &Shared, loaded: &Loaded, seen: &Snapshot, staff: &Staff, ahead: &EffectAhead) -> Consequence {
+fn describe(shared: &Shared, loaded: &Loaded, seen: &Snapshot, staff: &Staff, ahead: &EffectAhead) -> ConsequenceAhead {
     let EffectAhead { at, effect } = ahead;
     let Effect { id, step, body, .. } = effect;
     let colleague = |who: &str| staff.find(who).map_or_else(|| who.to_owned(), |one| one.csm.name.clone());
@@ -155,5 +155,5 @@ fn describe(shared: &Shared, loaded: &Loaded, seen: &Snapshot, staff: &Staff, ah
         EffectBody::Message(MessageDraft::Webhook(draft)) => (Some(draft.subject.clone()), None),
         _ => (None, None),
     };
-    Consequence { at: *at, id: *id, step: step.clone(), body: body.clone(), title, to }
+    ConsequenceAhead { at: *at, id: *id, step: step.clone(), body: body.clone(), title, to }
 }

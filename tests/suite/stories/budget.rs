@@ -226,7 +226,7 @@ async fn a_completed_call_and_a_touch_event_count() {
     assert_eq!(
         lines(&world.mails().await, "account state next_at reason"),
         [
-            "a1 deferred 03-04T10:00 budget: 1 per 2d of the account a1 used by the task call/call at 2026-03-02T10:00:00Z",
+            "a1 deferred 03-04T09:59 budget: 1 per 2d of the account a1 used by the task call/call at 2026-03-02T09:59:30Z",
             "a2 deferred 03-04T10:30 budget: 1 per 2d of the account a2 used by the event meeting_held at 2026-03-02T10:30:00Z",
         ]
     );

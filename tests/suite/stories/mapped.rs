@@ -6,7 +6,7 @@ use keepwell::facts::{Schema, Subject, Type};
 use keepwell::store::customers::mapping;
 use keepwell::store::upkeep::stopped::Halted;
 use keepwell::store::views::cli::Filter;
-use keepwell::store::views::web::Inbox;
+use keepwell::store::views::web::{Inbox, TodayFilter};
 use keepwell::store::{ReadAs, Relation, Relations, Store};
 use keepwell::worker::pass;
 use keepwell::worker::runs::scheduler;
@@ -137,7 +137,8 @@ async fn the_role_that_reads_customers_cannot_write() {
         // What pages and lists say of customers is read in the same way.
         world.sql(&format!("revoke select on {table} from keepwell_reader")).await;
         let now = at("2026-03-02T09:00:00Z");
-        assert!(world.store().open_tasks(&Inbox::Everybody, now, 5).await.is_err());
+        let all = TodayFilter { inbox: Inbox::Everybody, overdue: false, snoozed: false, playbook: None, tier: None };
+        assert!(world.store().today(&all, now, 0, 5).await.is_err());
         assert!(world.store().enrollments_of("rescue", 5).await.is_err());
         assert!(world.store().list_tasks(&Filter::default()).await.is_err());
         assert!(world.store().overdue_tasks(now, &Halted::default(), 5).await.is_err());

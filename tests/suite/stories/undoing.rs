@@ -12,8 +12,7 @@ use uuid::Uuid;
 
 use crate::support::world::{World, at, lines, playbook};
 
-const STEPS: &str = "\
-  - task: { id: call, title: Call, to: csm, outcomes: [renewed, worrying, silent] }
+const STEPS: &str = "  - task: { id: call, title: Call, to: csm, outcomes: [renewed, worrying, silent] }
   - wait: { id: answer, until: done(\"call\"), at_most: 3d }
   - branch:
       - if: outcome(\"call\") == \"renewed\"
@@ -207,10 +206,10 @@ async fn mail_of_a_journey_that_is_stopped_stays() {
     let kept = act(&world, task_of(&world, "a1", "call").await, &stop(), now).await;
     act(&world, task_of(&world, "a2", "call").await, &stop(), now).await;
     world.pass_at("2026-03-02T09:10:10Z").await;
-    assert_eq!(lines(&world.mails().await, "account state"), ["a1 planned", "a2 planned"]);
+    assert_eq!(lines(&world.mails().await, "account state"), ["a1 deferred", "a2 deferred"]);
     world.store().undo_task_act(kept, "a person", at("2026-03-02T09:10:15Z")).await.unwrap();
     world.pass_at("2026-03-02T09:10:19Z").await;
-    assert_eq!(lines(&world.mails().await, "account state"), ["a1 captured", "a2 planned"]);
+    assert_eq!(lines(&world.mails().await, "account state"), ["a1 captured", "a2 deferred"]);
     world.pass_at("2026-03-02T09:11:00Z").await;
     assert_eq!(lines(&world.mails().await, "account state"), ["a1 captured", "a2 cancelled"]);
 }

@@ -83,8 +83,7 @@ impl World {
         World::build(config, Some(Server::start(script))).await
     }
 
-    /// The same with the customers where a test wants them; in tables of
-    /// theirs an account's id is a number.
+    /// The same with the customers where a test wants them; an account's id in tables of theirs is a number.
     pub async fn on(customers: Customers) -> World {
         World::placed("", None, customers).await
     }
@@ -392,14 +391,13 @@ impl World {
         mover::carry_out(&self.shared, shown, word(when)).await.unwrap()
     }
 
-    /// Completes the only open task of a step, so that what follows may follow from
-    /// that instant on.
+    /// Completes the only open task of a step, so that what follows comes then.
     pub async fn done(&self, step: &str, outcome: Option<&str>, when: &str) {
         let tasks = self.tasks().await;
         let open: Vec<&Json> = tasks.iter().filter(|task| task["step"] == step && task["state"] == "open").collect();
         assert_eq!(open.len(), 1, "one open task of {step}: {tasks:#?}");
         let id = open[0]["id"].as_str().unwrap().parse().unwrap();
-        let deed = TaskDeed::Complete { outcome: outcome.map(str::to_owned) };
+        let deed = TaskDeed::Complete { outcome: outcome.map(Into::into) };
         self.store().act_on_task(id, &deed, "a person", at(when) - UNDO_FOR).await.unwrap();
     }
 

@@ -349,7 +349,7 @@ async fn a_message_is_framed_so_that_it_can_do_nothing() {
     page.shows("sandbox=\"\"");
     page.shows("srcdoc=\"&lt;p style=&quot;color:red&quot;");
     page.shows("<pre class=\"body\" tabindex=\"0\">Hi Kim</pre>");
-    assert!(!page.body.contains("<script"));
+    assert!(!page.body.contains("<script>") && !page.body.contains("alert(1)</script>"));
     assert!(page.header("content-security-policy").contains("default-src 'none'"));
     let list = site.get("/messages?state=captured&playbook=rescue").await;
     list.shows("Three steps");
@@ -420,7 +420,8 @@ async fn pages_of_an_empty_database_are_whole() {
         assert_eq!(page.header("x-content-type-options"), "nosniff");
         assert_eq!(page.header("referrer-policy"), "same-origin");
         let policy = page.header("content-security-policy");
-        assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("script"), "{policy}");
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("script-src 'self'"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
     }
     assert_eq!(site.get("/health").await.status, StatusCode::OK);
     let nowhere = site.get("/nowhere").await;
@@ -428,6 +429,9 @@ async fn pages_of_an_empty_database_are_whole() {
     nowhere.shows("<h1>Not found</h1>");
     nowhere.shows("There is no such page.");
     assert_eq!(site.get(&format!("/tasks/{TASK}/done")).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    let script = site.get("/keepwell.js").await;
+    assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
+    assert!(script.header("cache-control").contains("immutable"));
     let style = site.get("/style.css").await;
     assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
     assert!(style.header("cache-control").contains("immutable"));

@@ -119,7 +119,7 @@ async fn the_address_says_which_tasks() {
     assert_eq!(listed(&snoozed), [RENEWAL]);
     snoozed.shows("Until Mon 9 March");
     // Beside the list stands what was chosen, else the first.
-    site.get(&format!("/?csm=csm-1&task={RENEWAL}")).await.shows("The contract ends.");
+    site.get(&format!("/?csm=csm-1&show={RENEWAL}")).await.shows("The contract ends.");
     site.get("/?csm=csm-1").await.shows("Nobody logs in any more.");
     assert_eq!(site.get("/?csm=csm-1&page=99999999999999999999").await.status, StatusCode::OK);
     let given = site.post(&format!("/tasks/{RENEWAL}/reassign"), "to=unassigned").await;
@@ -133,7 +133,7 @@ async fn the_address_says_which_tasks() {
 #[tokio::test]
 async fn several_tasks_are_done_with_one_form() {
     let site = with_a_journey().await;
-    let both = format!("task={TASK}&task={RENEWAL}&back=%2F%3Fcsm%3Dcsm-1");
+    let both = format!("id={TASK}&id={RENEWAL}&back=%2F%3Fcsm%3Dcsm-1");
     let asked = site.post("/", &format!("{both}&deed=complete")).await;
     asked.shows("<h1>Complete 1 task</h1>");
     asked.shows("It needs an outcome of its own");
@@ -212,4 +212,58 @@ impl Site {
     async fn sql(&self, sql: &str) {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.expect("the rows fit");
     }
+}
+
+#[tokio::test]
+async fn ticks_and_notes_stay() {
+    let site = Site::filled().await;
+    let kept = site.post(&format!("/tasks/{TASK}/checklist"), "item=Read+the+last+ticket&item=Not+on+it").await;
+    assert_eq!(kept.header(header::LOCATION), format!("/tasks/{TASK}"));
+    site.get(&format!("/tasks/{TASK}")).await.shows("value=\"Read the last ticket\" checked>");
+    site.get("/?csm=csm-1").await.shows("1 of 1 ticked");
+    let cleared = site.post(&format!("/tasks/{TASK}/checklist"), "back=%2F%3Fcsm%3Dcsm-1").await;
+    assert_eq!(cleared.header(header::LOCATION), format!("/?csm=csm-1&show={TASK}"));
+    assert!(!site.get(&format!("/tasks/{TASK}")).await.body.contains(" checked>"));
+    let noted = site.post(&format!("/tasks/{TASK}/notes"), "note=Kim+is+%3Cb%3Eaway%3C%2Fb%3E").await;
+    site.get(noted.header(header::LOCATION))
+        .await
+        .shows("Kim is &lt;b&gt;away&lt;/b&gt;<span class=\"line\">a colleague, 2 Mar 2026, 12:00");
+    assert_eq!(site.post(&format!("/tasks/{TASK}/notes"), "note=+").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let long = site.post(&format!("/tasks/{TASK}/notes"), &format!("note={}", "x".repeat(2001))).await;
+    assert_eq!(long.status, StatusCode::UNPROCESSABLE_ENTITY);
+    long.shows(&"x".repeat(2001));
+    let nowhere = "/tasks/00000000-0000-0000-0000-0000000000ff";
+    assert_eq!(site.post(&format!("{nowhere}/notes"), "note=a").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(site.post(&format!("{nowhere}/checklist"), "item=a").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_a_customer_got_already_stands_beside_the_task() {
+    let site = Site::filled().await;
+    let page = site.get(&format!("/tasks/{TASK}")).await;
+    page.shows(">Three steps</a> <span class=\"quiet\">kim@fjord.example, 1 Mar 2026, 09:01</span>");
+    site.sql("update keepwell.messages set sent_at = '2026-01-02T09:00:00Z' where state = 'captured'").await;
+    site.get(&format!("/tasks/{TASK}")).await.shows("No mail from us.");
+}
+
+#[tokio::test]
+async fn whatever_somebody_knows_of_it_finds_it() {
+    let site = with_a_journey().await;
+    for (words, href) in [
+        ("fjord", "/accounts/a-1"),
+        ("a-3", "/accounts/a-3"),
+        ("Ann+Berg", "/accounts/a-3"),
+        ("ann%40glen", "/accounts/a-3"),
+        (TASK, &format!("/tasks/{TASK}")),
+        (super::MAIL, &format!("/messages/{}", super::MAIL)),
+        ("00000000-0000-0000-0000-0000000000e3", "/accounts/a-3"),
+    ] {
+        site.get(&format!("/search?q={words}")).await.shows(&format!("<span class=\"main\"><a href=\"{href}\">"));
+    }
+    site.get("/search?q=nobody").await.shows("Nothing fits.");
+    site.get("/search?q=%22%3E%3Cb%3E").await.shows("value=\"&quot;&gt;&lt;b&gt;\"");
+    site.get("/search").await.shows("<h1>Search</h1>");
+    assert_eq!(site.get("/search?q=a&q=b").await.status, StatusCode::BAD_REQUEST);
+    // From every page.
+    site.get("/playbooks").await.shows("<form class=\"find\" role=\"search\" action=\"/search\">");
 }

@@ -79,8 +79,9 @@ pub struct ReceivedMail {
 /// Something of ours that a person named by its id.
 #[derive(Clone, Debug, FromRow)]
 pub struct FoundById {
-    /// `task`, `message` or `enrollment`.
-    pub kind: String,
+    /// `/tasks`, `/messages`, or `/accounts` of an enrollment: above the page about it.
+    pub path: String,
+    /// What names it there.
     pub id: String,
     /// Its title, subject or playbook.
     pub words: String,
@@ -202,11 +203,11 @@ impl Store {
     /// What has this id: a task's or message's page, or the account of an enrollment.
     pub async fn find_by_id(&self, id: Uuid) -> sqlx::Result<Vec<FoundById>> {
         sqlx::query_as(
-            "select 'task' as kind, id::text as id, title as words, account_id from keepwell.tasks where id = $1
+            "select '/tasks' as path, id::text as id, title as words, account_id from keepwell.tasks where id = $1
              union all
-             select 'message', id::text, coalesce(subject, step), account_id from keepwell.messages where id = $1
+             select '/messages', id::text, coalesce(subject, step), account_id from keepwell.messages where id = $1
              union all
-             select 'enrollment', id::text, playbook, account_id from keepwell.enrollments where id = $1",
+             select '/accounts', account_id, playbook, account_id from keepwell.enrollments where id = $1",
         )
         .bind(id)
         .fetch_all(self.pool())
