@@ -64,6 +64,8 @@ pub mod facts;
 
 pub mod rule;
 
+pub mod value_report;
+
 pub mod message;
 
 pub mod effect;

@@ -60,6 +60,7 @@ mod plan;
 mod process;
 mod reader_login;
 mod refusal;
+mod report;
 mod repository;
 mod revisions;
 mod round;
@@ -208,6 +209,8 @@ enum Command {
     Tiers(standings::Options),
     /// Figures over all accounts, such as the churn rate: today, or one with its history.
     Kpi(kpi::Options),
+    /// What an account got, before and after, in its own numbers: as text, JSON or PDF.
+    Report(report::Options),
     /// What people answered to surveys, and tags on their answers.
     Answers(answers::Options),
     /// How far the goals of success plans are, with their dates.
@@ -317,6 +320,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Schema(options) => schema::run(global, &options).await,
         Command::Slots(options) => slots::run(global, &options),
         Command::Kpi(options) => kpi::run(global, &options).await,
+        Command::Report(options) => report::run(global, &options).await,
         Command::Scores(options) => scores::run(global, &options).await,
         Command::Stages(options) => standings::run(global, &options, Standing::Stage).await,
         Command::Tiers(options) => standings::run(global, &options, Standing::Tier).await,

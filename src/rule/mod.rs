@@ -32,6 +32,7 @@ mod rhai_messages;
 mod scope;
 pub mod template;
 
+pub(crate) use check::ago::{WITH_PAST, cell_without_past};
 pub use check::script::compile_script;
 pub use check::script_calls::{WrittenCall, WrittenField, labels, literals};
 pub use clause_rules::ClauseRule;

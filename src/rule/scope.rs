@@ -24,6 +24,8 @@ pub struct Neighbours {
     pub surveys: Vec<Arc<Survey>>,
     /// The scores that answers to steps' own questions are.
     pub own_scores: BTreeSet<&'static str>,
+    /// The value reports that steps may send, those with mistakes of form excluded.
+    pub reports: Vec<Arc<Document>>,
 }
 
 impl Neighbours {

@@ -56,6 +56,7 @@ mod queue;
 mod racing;
 mod reader_login;
 mod rehearsal;
+mod report_command;
 mod roles;
 mod rules;
 mod saved_plan;

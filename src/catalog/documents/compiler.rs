@@ -122,6 +122,16 @@ impl<'a, 'p> DocumentCompiler<'a, 'p> {
         Some(rule)
     }
 
+    /// Adds what is read of each of the audience beside expressions.
+    pub fn read(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.reads.cells.extend(cells);
+    }
+
+    /// The zone of the document.
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+
     /// Adds a warning at a place of the document's file.
     pub fn warn(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: impl Into<String>) {
         let problem = Diagnostic::warning(code, &self.document.file, at, message);

@@ -51,6 +51,7 @@ documents! {
     tiers: Tiers => ReadyTiers,
     plan: Plan => ReadyPlan,
     kpi: Kpi => ReadyKpi,
+    report: Report => ReadyReport,
 }
 
 pub use kpi::{Precondition, Record};
@@ -94,7 +95,10 @@ impl ReadyDocument {
             ReadyBodyOfDocument::Score(_) => self.scores_read().contains(other.document.id.as_str()),
             ReadyBodyOfDocument::Lifecycle(_) => self.reads_standing(Standing::Stage),
             ReadyBodyOfDocument::Tiers(_) => self.reads_standing(Standing::Tier),
-            ReadyBodyOfDocument::Plan(_) => self.reads_plan(&other.document.id),
+            // A report shows the goals of all plans.
+            ReadyBodyOfDocument::Plan(_) => {
+                matches!(self.body, ReadyBodyOfDocument::Report(_)) || self.reads_plan(&other.document.id)
+            }
             _ => false,
         }
     }

@@ -11,8 +11,8 @@ use crate::playbook::reader::{Fields, Key, Shape, inline, short};
 use crate::playbook::timezone::timezone;
 use crate::playbook::{Source, renaming};
 
-/// When a document is evaluated that does not say it.
-const DAILY: &str = "@daily";
+/// When most documents are evaluated that do not say it.
+pub(super) const DAILY: &str = "@daily";
 
 /// The keys that documents of all kinds have, beside the first.
 pub const HEAD: &[Key] = &[
@@ -20,7 +20,7 @@ pub const HEAD: &[Key] = &[
     Key::new(
         "schedule",
         Shape::Text,
-        "When it is evaluated: minute, hour, day of month, month, day of week, such as `\"0 6 * * *\"`; or `\"@hourly\"`, `\"@daily\"`, `\"@weekly\"`, `\"@monthly\"`. Default: `\"@daily\"`.",
+        "When it is evaluated: minute, hour, day of month, month, day of week, such as `\"0 6 * * *\"`; or `\"@hourly\"`, `\"@daily\"`, `\"@weekly\"`, `\"@monthly\"`. Default: `\"@daily\"`, of a report `\"@monthly\"`.",
     ),
     Key::new(
         "timezone",
@@ -48,7 +48,7 @@ pub(super) fn read(file: &Arc<str>, kind: &'static DocumentKind, fields: &mut Fi
         let problem = Diagnostic::warning("KW0114", file, at, message).help("add `about:` with one sentence");
         fields.problems().push(problem);
     }
-    let schedule = fields.text("schedule").unwrap_or_else(|| inline(file, place, DAILY));
+    let schedule = fields.text("schedule").unwrap_or_else(|| inline(file, place, kind.schedule));
     Head { id, about, schedule, timezone: timezone(fields, "timezone") }
 }
 

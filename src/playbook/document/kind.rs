@@ -17,6 +17,8 @@ pub struct DocumentKind {
     pub form: &'static Form,
     /// Who is evaluated before whom at one instant.
     pub stage: Stage,
+    /// When one is evaluated that does not say it.
+    pub(super) schedule: &'static str,
     /// Reads the keys that are its own. Mistakes are reported; what is missing is
     /// replaced by something harmless, so that the rest can be checked.
     pub(super) read: fn(&Arc<str>, &mut Fields<'_, '_>) -> DocumentBody,
@@ -34,6 +36,8 @@ pub enum Stage {
     Agreements,
     /// Figures over all accounts.
     Figures,
+    /// What accounts are shown of themselves.
+    Reports,
 }
 
 impl DocumentKind {

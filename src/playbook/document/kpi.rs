@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::kind::{DocumentKind, Stage};
 use super::score::{NUMBER_OR_NONE, number_or_none};
-use super::{DocumentBody, HEAD};
+use super::{DocumentBody, HEAD, head};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::Source;
 use crate::playbook::case::{CASE_HEAD, DocumentCase, Expects, FIXTURES, PAST, POPULATION, read_document_cases};
@@ -66,7 +66,7 @@ pub struct KpiExpectation {
 }
 
 pub(super) static KIND: DocumentKind =
-    DocumentKind { word: "kpi", noun: "a KPI", form: &KPI, stage: Stage::Figures, read };
+    DocumentKind { word: "kpi", noun: "a KPI", form: &KPI, stage: Stage::Figures, schedule: head::DAILY, read };
 
 static KPI: Form = Form::new(
     "a KPI",

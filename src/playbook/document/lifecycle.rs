@@ -35,7 +35,7 @@ pub struct LifecycleStage {
 }
 
 pub(super) static KIND: DocumentKind =
-    DocumentKind { word: "lifecycle", noun: "a lifecycle", form: &LIFECYCLE, stage: Stage::Standing, read };
+    DocumentKind { word: "lifecycle", noun: "a lifecycle", form: &LIFECYCLE, stage: Stage::Standing, schedule: head::DAILY, read };
 
 static LIFECYCLE: Form = Form::new(
     "a lifecycle",

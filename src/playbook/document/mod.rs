@@ -4,7 +4,8 @@
 //! One file for each kind, holding its form and what is read of it. The list below
 //! is the only other place of this folder that knows it; `catalog::documents` makes it
 //! ready, `worker::documents` evaluates it. `goal` is a goal of a plan, `plan_case` what
-//! cases expect of one, `standing` what lifecycles and tiers have in common. `kind` is what
+//! cases expect of one, `report_case` likewise of a report, `figure` a figure of one, `text_by_language` a text that
+//! stands as it is written, `standing` what lifecycles and tiers have in common. `kind` is what
 //! all kinds have in common, `head` reads the keys that all of them have, `file` tells what a
 //! file is.
 //!
@@ -20,15 +21,19 @@ pub use super::scale::SURVEY_WORD;
 use crate::diagnostic::Position;
 
 mod definition;
+mod figure;
 mod file;
 mod goal;
 mod head;
 mod kind;
 mod plan_case;
+mod report_case;
 mod standing;
 mod survey;
+mod text_by_language;
 
 pub use definition::KpiDefinition;
+pub use figure::{Figure, Worth};
 pub use file::{DocumentDraft, FileDraft, claimed_id, claimed_kind, read};
 pub use goal::{Goal, GoalDue, GoalStart, GoalState, Milestone, MilestoneAt};
 pub use head::HEAD;
@@ -60,12 +65,16 @@ documents! {
     tiers => Tiers,
     plan => Plan,
     kpi => Kpi,
+    report => Report,
 }
 
 pub use kpi::{KpiExpectation, KpiUnit};
 pub use plan_case::{GoalExpectation, PlanExpectation};
+pub use report::REPORT_WORD;
+pub use report_case::{FigureExpectation, ReportExpectation};
 pub use score::{Band, Factor, MissingFactor, ScoreExpectation};
 pub use standing::StandingExpectation;
+pub use text_by_language::TextByLanguage;
 pub use tiers::Tier;
 
 /// A document as its author wrote it, checked in form.

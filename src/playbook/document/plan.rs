@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::kind::{DocumentKind, Stage};
 use super::plan_case::{PLAN_CASE, expectation};
-use super::{DocumentBody, Goal, HEAD, PlanExpectation, goal};
+use super::{DocumentBody, Goal, HEAD, PlanExpectation, goal, head};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::Source;
 use crate::playbook::case::{DocumentCase, read_document_cases};
@@ -28,7 +28,7 @@ pub struct Plan {
 }
 
 pub(super) static KIND: DocumentKind =
-    DocumentKind { word: "plan", noun: "a plan", form: &PLAN, stage: Stage::Agreements, read };
+    DocumentKind { word: "plan", noun: "a plan", form: &PLAN, stage: Stage::Agreements, schedule: head::DAILY, read };
 
 static PLAN: Form = Form::new(
     "a plan",

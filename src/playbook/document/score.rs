@@ -80,7 +80,7 @@ impl Band {
 }
 
 pub(super) static KIND: DocumentKind =
-    DocumentKind { word: "score", noun: "a score", form: &SCORE, stage: Stage::Scores, read };
+    DocumentKind { word: "score", noun: "a score", form: &SCORE, stage: Stage::Scores, schedule: head::DAILY, read };
 
 static SCORE: Form = Form::new(
     "a score",

@@ -35,7 +35,7 @@ pub struct Tier {
 }
 
 pub(super) static KIND: DocumentKind =
-    DocumentKind { word: "tiers", noun: "a document of tiers", form: &TIERS, stage: Stage::Standing, read };
+    DocumentKind { word: "tiers", noun: "a document of tiers", form: &TIERS, stage: Stage::Standing, schedule: head::DAILY, read };
 
 static TIERS: Form = Form::new(
     "a document of tiers",

@@ -58,6 +58,7 @@ documents! {
     tiers: Tiers,
     plan: Plan,
     kpi: Kpi,
+    report: Report,
 }
 
 mod standing;

@@ -11,8 +11,9 @@ use super::checker::Checker;
 use super::kind::{Kind, Typed};
 use super::missing_relations::missing_for;
 use crate::facts::{Arg, Cell, CellPath, Subject};
+use crate::rule::compiled::Rule;
 use crate::rule::functions::ago::NAME;
-use crate::rule::functions::{FactSource, Function};
+use crate::rule::functions::{self, FactSource, Function};
 
 /// What is wrong with a call: the code, the message and the help.
 pub(crate) type Refusal = (&'static str, String, String);
@@ -64,6 +65,27 @@ pub(crate) fn refuse_function(subject: Subject, function: &dyn Function, args: &
     })?;
     let message = format!("`{since}` is not available behind `{NAME}(…)`");
     Some(("KW0212", message, "give the window as a number of days".to_owned()))
+}
+
+/// What has a past, as a help where something has none.
+pub(crate) const WITH_PAST: &str =
+    "compare what the customer store keeps with its instants: events, scores, tickets, columns of accounts";
+
+/// The first of what a rule reads that cannot be asked about an earlier day.
+pub(crate) fn cell_without_past(rule: &Rule) -> Option<&Cell> {
+    let is_without = |cell: &&Cell| match cell.path.whenever() {
+        CellPath::Call { function, args } => {
+            functions::find(function).and_then(|function| refuse_function(cell.subject, function, args)).is_some()
+        }
+        CellPath::Column(name) if ["id", "account_id", "created_at"].contains(&&**name) => false,
+        CellPath::Column(name) => refuse_column(cell.subject, name).is_some(),
+        CellPath::Trait(key) if cell.subject == Subject::Contact => {
+            refuse_column(cell.subject, &format!("traits.{key}")).is_some()
+        }
+        CellPath::Population(_) => true,
+        _ => false,
+    };
+    rule.cells().iter().find(is_without)
 }
 
 impl Checker<'_> {

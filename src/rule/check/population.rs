@@ -13,10 +13,9 @@ use super::ago;
 use super::checker::{Checker, Findings};
 use super::kind::{Kind, Typed};
 use crate::diagnostic::Diagnostic;
-use crate::facts::{Cell, CellPath, Subject, Type};
+use crate::facts::{Cell, CellPath, Type};
 use crate::rule::compile::finish;
 use crate::rule::compiled::Rule;
-use crate::rule::functions;
 use crate::rule::population::{Measure, Members, Parts, PopulationQuestion, call};
 use crate::rule::prefilter;
 use crate::rule::scope::{Scope, View};
@@ -226,24 +225,10 @@ impl Checker<'_> {
 
     /// Whether all that is read can be asked about an earlier day.
     fn has_past(&mut self, rule: &Rule, days: i64, position: Position) -> bool {
-        for cell in rule.cells() {
-            let refusal = match cell.path.whenever() {
-                CellPath::Call { function, args } => {
-                    functions::find(function).and_then(|function| ago::refuse_function(cell.subject, function, args))
-                }
-                CellPath::Column(name) if ["id", "account_id", "created_at"].contains(&&**name) => None,
-                CellPath::Column(name) => ago::refuse_column(cell.subject, name),
-                CellPath::Trait(key) if cell.subject == Subject::Contact => {
-                    ago::refuse_column(cell.subject, &format!("traits.{key}"))
-                }
-                _ => None,
-            };
-            if refusal.is_some() {
-                let message = format!("`{cell}` of {days} days ago is not on record, and `trend_of` needs it");
-                let help = "compare what the customer store keeps with its instants: events, scores, tickets, columns of accounts";
-                self.problem("KW0212", position, message, Some(help.to_owned()));
-                return false;
-            }
+        if let Some(cell) = ago::cell_without_past(rule) {
+            let message = format!("`{cell}` of {days} days ago is not on record, and `trend_of` needs it");
+            self.problem("KW0212", position, message, Some(ago::WITH_PAST.to_owned()));
+            return false;
         }
         true
     }

@@ -19,5 +19,5 @@ mod question;
 pub use answer::PopulationCells;
 pub use figure::{Figure, MemberValue, PopulationFigures, Sample};
 pub use measure::Measure;
-pub(crate) use question::{Members, Parts, call};
+pub(crate) use question::{Members, Parts, call, cell_of_earlier_day};
 pub use question::{PopulationQuestion, question_of};

@@ -68,7 +68,7 @@ impl LinkPart {
 
 /// A text as a part of a URL: nothing in it separates anything, and nothing in
 /// it is Markdown.
-pub(super) fn percent_encode(text: &str) -> String {
+pub(crate) fn percent_encode(text: &str) -> String {
     encode(text, b"-.")
 }
 

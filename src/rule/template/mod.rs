@@ -27,6 +27,7 @@ mod tests;
 pub use compiler::TemplateScope;
 pub use escape::Escape;
 pub use filter::FILTERS;
+pub(crate) use link::percent_encode;
 pub use node::Template;
 pub use placeholder::first_foreign;
 pub use render::{RenderContext, RenderError};

@@ -9,11 +9,13 @@ use sqlx::AssertSqlSafe;
 use crate::store::{Relation, Store};
 
 /// Columns that are keys, states and names of ours, and no texts about people.
-const KEPT: [&str; 34] = [
+const KEPT: [&str; 36] = [
     "account_id",
     "contact_id",
     "playbook",
     "survey",
+    "report",
+    "origin",
     "revision",
     "step",
     "state",

@@ -3,6 +3,7 @@
 //! - [`attention`]: the touches, tasks and mails that accounts got;
 //! - [`evaluations`]: one evaluation per document and slot, with its lease;
 //! - [`plans`]: success plans, and how far their goals are;
+//! - [`reports`]: value reports;
 //! - [`scores`]: the scores that documents make;
 //! - [`standings`]: the stages and tiers that documents find;
 //! - [`kpis`]: the figures that documents make.
@@ -11,5 +12,6 @@ pub mod attention;
 pub mod evaluations;
 pub mod kpis;
 pub mod plans;
+pub mod reports;
 pub mod scores;
 pub mod standings;

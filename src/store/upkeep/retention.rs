@@ -60,6 +60,9 @@ impl Store {
                         where l.account_id = o.account_id and l.plan = o.plan and l.goal = o.goal and l.at > o.at)
                     order by o.at limit $2) old
              where g.account_id = old.account_id and g.plan = old.plan and g.goal = old.goal and g.at = old.at",
+            "delete from keepwell.reports r
+             using (select account_id, report, at from keepwell.reports where at < $1 order by at limit $2) old
+             where r.account_id = old.account_id and r.report = old.report and r.at = old.at",
             "delete from keepwell.kpis k
              using (select id, at from keepwell.kpis where at < $1 order by at limit $2) old
              where k.id = old.id and k.at = old.at",

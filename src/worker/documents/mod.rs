@@ -5,6 +5,7 @@
 //! - `loaded`: published documents, compiled once and kept;
 //! - `definitions`: what those in force say of themselves;
 //! - `figure`: the figure of a KPI at an instant, kept or only looked at;
+//! - `report_view`: a report of one account that is not kept;
 //! - `evaluate`: one evaluation, from its opening to its end;
 //! - `walk`: all subjects of a document, a thousand at a time;
 //! - `gather`: what all documents about the whole ask at an instant, in one pass;
@@ -25,6 +26,7 @@ pub mod figure;
 pub mod funnel;
 mod gather;
 pub mod loaded;
+pub mod report_view;
 pub mod scheduler;
 mod standing;
 mod walk;
@@ -56,4 +58,5 @@ documents! {
     tiers: Tiers,
     plan: Plan,
     kpi: Kpi,
+    report: Report,
 }

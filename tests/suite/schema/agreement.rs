@@ -13,7 +13,8 @@ use keepwell::rehearsal::check_cases;
 use serde_json::{Value as Json, json};
 
 use super::{
-    A_SURVEY, CONTACTS, EVENTS, EVERYTHING, PLAN, PORTFOLIO, Validator, nothing_known, root, source, yaml_to_json,
+    A_SURVEY, CONTACTS, EVENTS, EVERYTHING, PLAN, PORTFOLIO, REPORT, Validator, nothing_known, root, source,
+    yaml_to_json,
 };
 
 /// Codes of mistakes in a file's form.
@@ -169,6 +170,14 @@ fn the_schema_of_a_success_plan_and_its_reader_agree() {
     let validator = Validator::new(of_document(kind("plan").unwrap().form, &nothing_known()));
     let errors = |text: &str| errors_of_playbook(&beginning_with("plan", text));
     let wrong = disagreements(&validator, &yaml_to_json(PLAN).unwrap(), errors);
+    assert!(wrong.is_empty(), "{} disagreements\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_schema_of_a_report_and_its_reader_agree() {
+    let validator = Validator::new(of_document(kind("report").unwrap().form, &nothing_known()));
+    let errors = |text: &str| errors_of_playbook(&beginning_with("report", text));
+    let wrong = disagreements(&validator, &yaml_to_json(REPORT).unwrap(), errors);
     assert!(wrong.is_empty(), "{} disagreements\n{}", wrong.len(), wrong.join("\n"));
 }
 

@@ -22,6 +22,7 @@ const PORTFOLIO: &str = include_str!("portfolio.yaml");
 const EVENTS: &str = include_str!("events.yaml");
 const A_SURVEY: &str = include_str!("survey.yaml");
 const PLAN: &str = include_str!("plan.yaml");
+const REPORT: &str = include_str!("report.yaml");
 
 /// A schema that was compiled.
 struct Validator {

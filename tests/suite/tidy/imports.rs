@@ -5,7 +5,7 @@ use super::{Finding, Source};
 
 /// Nothing imports from a later place. `config` reads playbook types and stands
 /// after them.
-const ORDER: [&[&str]; 22] = [
+const ORDER: [&[&str]; 23] = [
     &["printable"],
     &["address", "clock", "ids", "random", "statistics", "diagnostic", "telemetry", "timestamp", "zone"],
     &["postgres"],
@@ -14,6 +14,7 @@ const ORDER: [&[&str]; 22] = [
     &["config"],
     &["facts"],
     &["rule"],
+    &["value_report"],
     &["message"],
     &["effect"],
     &["action"],
