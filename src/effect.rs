@@ -4,12 +4,15 @@
 //! id derived from the enrollment, the step and the visit, so that the same
 //! decision taken twice names the same consequence.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Instant;
 use crate::message::channel::Channel;
 use crate::message::class::Class;
+use crate::value_report::ValueReport;
 
 /// One consequence of one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +38,8 @@ pub enum EffectBody {
     Plan {
         plan: String,
     },
+    /// What the account got, to be kept.
+    Report(Arc<ValueReport>),
 }
 
 /// A label of the subject.
@@ -64,6 +69,7 @@ pub mod kind {
     pub const REFERRAL: &str = "enroll";
     pub const LABEL: &str = "set";
     pub const PLAN: &str = "plan";
+    pub const REPORT: &str = "report";
 }
 
 impl EffectBody {
@@ -78,6 +84,7 @@ impl EffectBody {
             EffectBody::Referral { .. } => kind::REFERRAL,
             EffectBody::Label(_) => kind::LABEL,
             EffectBody::Plan { .. } => kind::PLAN,
+            EffectBody::Report(_) => kind::REPORT,
         })
     }
 }
@@ -182,6 +189,8 @@ pub struct MailDraft {
     /// The survey that it asks: its id, or empty of a step's own question; `None` of
     /// mail that asks nothing.
     pub survey: Option<String>,
+    /// The value report that it shows and carries.
+    pub report: Option<Arc<ValueReport>>,
 }
 
 /// A mail that a script wrote: its words, which are final, and how it leaves.
@@ -249,6 +258,8 @@ pub struct NoticeDraft {
     pub valid_until: Instant,
     /// Whether the text is Markdown; else it is shown as it stands.
     pub is_markdown: bool,
+    /// The value report that it is about.
+    pub report: Option<Arc<ValueReport>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -31,10 +31,14 @@ pub struct Kind;
 
 /// Whether a mail leaves once more when nobody knows what became of it.
 const IF_UNKNOWN: [(&str, bool); 2] = [("leave", false), ("send_again", true)];
-const CLASS_WORDS: &[&str] = &words(&Class::OF_MAIL);
-const FROM_WORDS: &[&str] = &words(&From::ALL);
+pub(super) const CLASS_WORDS: &[&str] = &words(&Class::OF_MAIL);
+pub(super) const FROM_WORDS: &[&str] = &words(&From::ALL);
 const QUIET_WORDS: &[&str] = &words(&QUIET);
 const IF_UNKNOWN_WORDS: &[&str] = &words(&IF_UNKNOWN);
+
+/// The key `reply_to`.
+pub(super) const REPLY_TO: Shape =
+    Shape::Either(&[Shape::Words(&["csm"]), ADDRESS, Shape::text_like(r"^\s*csm\s*$", "`csm` or an address")]);
 
 static EMAIL: Form = Form::new(
     "the step `email`",
@@ -63,7 +67,7 @@ static EMAIL: Form = Form::new(
         Key::new("from", Shape::Words(FROM_WORDS), "`csm` (their name, our address) or `default`."),
         Key::new(
             "reply_to",
-            Shape::Either(&[Shape::Words(&["csm"]), ADDRESS, Shape::text_like(r"^\s*csm\s*$", "`csm` or an address")]),
+            REPLY_TO,
             "Where answers go: `csm` (default) or an address.",
         ),
         Key::new(
@@ -192,17 +196,10 @@ impl StepKind for Kind {
         }
         let fine = fields.finish();
         compiler.problems.extend(problems);
-        if class == Class::Transactional {
-            compiler.no_transactional_mail(class_place);
-        }
+        check_class(class, class_place, step.place, compiler);
         let answers = answers_to(reply_to.as_ref().map(|source| &*source.text));
         if let (None, Some(source)) = (&answers, &reply_to) {
             compiler.problems.push(source.error("KW0115", 1, 1, NO_REPLY_TO));
-        }
-        if class == Class::Marketing && compiler.schema.lacks("contacts", "traits") {
-            let message = "marketing mail needs consent, `contact.traits.consent`, and the customer store has no `contacts.traits`";
-            let help = "name the column in the configuration: `store: { contacts: { columns: { traits: … } } }`";
-            compiler.error("KW0214", step.place, message, Some(help));
         }
         let to_place = to.map_or(step.place, |node| node.place);
         let to = addressees(to, compiler);
@@ -225,6 +222,19 @@ impl StepKind for Kind {
             language: compiler.config.language.clone(),
             asks: None,
         }))
+    }
+}
+
+/// Reports a class that the playbook, or the store, is not fit for.
+pub(super) fn check_class(class: Class, class_place: Position, at: Position, compiler: &mut Compiler) {
+    if class == Class::Transactional {
+        compiler.no_transactional_mail(class_place);
+    }
+    if class == Class::Marketing && compiler.schema.lacks("contacts", "traits") {
+        let message =
+            "marketing mail needs consent, `contact.traits.consent`, and the customer store has no `contacts.traits`";
+        let help = "name the column in the configuration: `store: { contacts: { columns: { traits: … } } }`";
+        compiler.error("KW0214", at, message, Some(help));
     }
 }
 
@@ -467,6 +477,7 @@ pub(super) fn addressed(
                 variant: variant.clone(),
                 written: written.cloned(),
                 survey: survey.cloned(),
+                report: None,
             })
         };
         bodies.push(EffectBody::Message(draft));

@@ -5,8 +5,8 @@
 //! in the list below; its trait methods are what the reader of files, the
 //! checker, the engine, the test runner and the reference need of it.
 //!
-//! - The kinds are `email`, `task`, `notify`, `webhook`, `survey`, `set`,
-//!   `enroll`, `plan` and `run`, and in `steering` those that only say what comes next.
+//! - The kinds are `email`, `task`, `notify`, `webhook`, `survey`, `report`,
+//!   `set`, `enroll`, `plan` and `run`, and in `steering` those that only say what comes next.
 //! - `compiler` is what a kind reads its fields with.
 //! - `situation` is what an action may look at.
 //! - `recipient` says whom mails go to, `staff` who takes a task or a notice,
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use crate::effect::EffectBody;
 use crate::facts::Cell;
 use crate::message::channel::Channel;
-use crate::playbook::document::Survey;
+use crate::playbook::document::{Document, Survey};
 use crate::playbook::reader::Shape;
 use crate::playbook::scale::Scale;
 use crate::playbook::yaml::Node;
@@ -45,6 +45,7 @@ mod owner;
 mod plan;
 mod question_mail;
 pub mod recipient;
+mod report;
 pub mod run;
 mod set;
 mod situation;
@@ -68,6 +69,7 @@ pub const KINDS: &[&dyn StepKind] = &[
     &notify::Kind,
     &webhook::Kind,
     &survey::Kind,
+    &report::Kind,
     &set::Kind,
     &enroll::Kind,
     &plan::Kind,
@@ -146,6 +148,11 @@ pub trait Action: Send + Sync + Debug {
 
     /// The question its mail asks, whose answer the next step waits for.
     fn question(&self) -> Option<&Question> {
+        None
+    }
+
+    /// The document of the value report that it makes.
+    fn report(&self) -> Option<&Arc<Document>> {
         None
     }
 

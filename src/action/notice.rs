@@ -87,6 +87,7 @@ impl NoticeAddress {
                 // Old news in a channel helps nobody.
                 valid_until: at.context.facts.as_of + chrono::Duration::days(3),
                 is_markdown: false,
+                report: None,
             },
         }
     }
@@ -130,6 +131,7 @@ fn addressed_to(at: &Situation, person: Option<&Csm>, audience: String, subject:
         // A word to a colleague is late rather than lost.
         valid_until: at.context.facts.as_of + chrono::Duration::days(30),
         is_markdown: false,
+        report: None,
     }
 }
 

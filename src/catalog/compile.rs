@@ -234,7 +234,14 @@ pub fn compile(
     });
     let own = |survey: &&Arc<Survey>| playbook.survey.as_ref().is_some_and(|own| Arc::ptr_eq(own, survey));
     let asked = asked.filter(|survey| !own(survey));
-    let surveys: BTreeMap<String, String> = asked.map(|survey| (survey.id.clone(), survey.text.to_string())).collect();
+    let sent = steps.iter().filter_map(|step| match &step.body {
+        ReadyBody::Action(action) => action.report(),
+        _ => None,
+    });
+    let surveys: BTreeMap<String, String> = asked
+        .map(|survey| (survey.id.clone(), survey.text.to_string()))
+        .chain(sent.map(|report| (report.id.clone(), report.text.to_string())))
+        .collect();
     Some(ReadyPlaybook {
         revision: revision(&playbook.text, &scripts, &surveys),
         scripts,

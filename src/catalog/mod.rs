@@ -18,7 +18,7 @@ use crate::action;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::Schema;
-use crate::playbook::document::{self, Document, FileDraft, Survey};
+use crate::playbook::document::{self, Document, DocumentBody, FileDraft, Survey};
 use crate::playbook::parse::{self, Draft, IdClaim};
 use crate::playbook::source::{SourceFile, SourceSet};
 use crate::playbook::{Playbook, renaming};
@@ -151,9 +151,13 @@ pub fn load_all(sources: &SourceSet, elsewhere: &Elsewhere, config: &Config, sch
     surveys.extend(besides.cloned().collect::<Vec<_>>());
     let scores = parsed.iter().chain(&broken).flat_map(|playbook| own_scores(&playbook.steps));
     let own_scores = scores.chain(elsewhere.own_scores.iter().copied()).collect();
+    let is_report = |document: &&Document| matches!(document.body, DocumentBody::Report(_));
+    let beside = elsewhere.documents.iter().filter(|one| !all_documents.iter().any(|other| other.id == one.id));
+    let reports = documents.iter().chain(beside).filter(is_report).cloned().map(Arc::new).collect();
     let neighbours = Neighbours {
         surveys,
         own_scores,
+        reports,
         playbooks: Some(ids),
         labels: labels.filter(|_| whole).map(|labels| labels.into_iter().flatten().collect()),
         documents: (whole || !elsewhere.documents.is_empty()).then(|| {

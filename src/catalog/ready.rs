@@ -24,7 +24,7 @@ pub struct ReadyPlaybook {
     pub revision: String,
     /// The script modules it reaches, by name.
     pub scripts: BTreeMap<String, String>,
-    /// The texts of the surveys that its steps name, by id.
+    /// The texts of the surveys and reports that its steps name, by id.
     pub surveys: BTreeMap<String, String>,
     pub zone: Tz,
     pub schedule: Schedule,

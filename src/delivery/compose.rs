@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use lettre::address::{Address, Envelope};
 use lettre::message::header::{self, ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue, Headers};
-use lettre::message::{Mailbox as WireMailbox, MultiPart, SinglePart};
+use lettre::message::{Body, Mailbox as WireMailbox, MultiPart, SinglePart};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -48,6 +48,8 @@ pub struct OutgoingMail {
     pub html: String,
     /// What the content is written in.
     pub language: TextLanguage,
+    /// What it carries beside its text.
+    pub attachments: Vec<Attachment>,
     /// For the headers that mail clients turn into a button.
     pub unsubscribe: Option<Unsubscribe>,
     /// Names the kind of mail, for example `lifecycle.acme.example`.
@@ -61,6 +63,19 @@ pub struct OutgoingMail {
     pub date: Instant,
     pub footer: Footer,
 }
+
+/// A file that a mail carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Letters, digits, `-`, `_` and `.`; what else there is becomes `-`.
+    pub name: String,
+    /// A MIME type, such as [`PDF`].
+    pub content_type: &'static str,
+    pub content: Vec<u8>,
+}
+
+/// The type of a PDF.
+pub const PDF: &str = "application/pdf";
 
 /// The one-click way out of RFC 8058, or the plain one of RFC 2369.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +186,17 @@ pub fn compose(mail: &OutgoingMail) -> Result<Composed, ComposeError> {
         .boundary(boundary(&mail.message_id))
         .singlepart(part(ContentType::TEXT_PLAIN, text))
         .singlepart(part(ContentType::TEXT_HTML, html));
+    let parts = match mail.attachments.is_empty() {
+        true => parts,
+        false => {
+            let whole = MultiPart::mixed().boundary(boundary(&format!("attachments of {}", mail.message_id)));
+            let mut whole = whole.multipart(parts);
+            for file in &mail.attachments {
+                whole = whole.singlepart(attachment(file)?);
+            }
+            whole
+        }
+    };
     let message = message.multipart(parts).map_err(|error| ComposeError::Message(error.to_string()))?;
     let bytes = message.formatted();
     check_wire(&bytes)?;
@@ -282,6 +308,17 @@ fn part(content_type: ContentType, body: String) -> SinglePart {
         .header(content_type)
         .header(ContentTransferEncoding::QuotedPrintable)
         .body(body.replace('\n', "\r\n"))
+}
+
+/// A file in base64, whose lines are short.
+fn attachment(file: &Attachment) -> Result<SinglePart, ComposeError> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let name: String = file.name.chars().map(|c| if is_plain(c) { c } else { '-' }).take(NAME_MAX).collect();
+    let content_type =
+        ContentType::parse(file.content_type).map_err(|error| ComposeError::Message(error.to_string()))?;
+    let body = Body::new_with_encoding(file.content.clone(), ContentTransferEncoding::Base64);
+    let body = body.map_err(|_| ComposeError::Message("an attachment cannot be encoded".to_owned()))?;
+    Ok(lettre::message::Attachment::new(name).body(body, content_type))
 }
 
 /// `=_` cannot occur in quoted-printable text, so no body contains it.

@@ -44,7 +44,7 @@ use crate::message::refusal::Refusal;
 pub use crate::address::{AddressError, Mailbox, parse_address, parse_mailbox};
 pub use crate::message::outcome::Outcome;
 pub use blank::missing_words;
-pub use compose::{ComposeError, Composed, OutgoingMail, Unsubscribe, compose};
+pub use compose::{Attachment, ComposeError, Composed, OutgoingMail, PDF, Unsubscribe, compose};
 pub use layout::Footer;
 pub use markdown::{Rendered, escape, render, render_towards};
 pub use phase::Timers;

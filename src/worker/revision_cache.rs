@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::documents::loaded::{self, DocumentSlot};
-use crate::catalog::{self, ReadyPlaybook};
+use crate::catalog::{self, Elsewhere, ReadyPlaybook};
 use crate::config::Config;
 use crate::playbook::Playbook;
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
@@ -154,11 +154,14 @@ fn compile(
     let modules = catalog::modules(&sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox(&config.seasons));
     // What it names of others was looked at when it was published, and may be broken or gone since.
-    let surveys = text.surveys().into_iter().filter_map(|(id, text)| {
-        let file = SourceFile { path: format!("{id}.yaml").into(), text: text.into() };
-        crate::catalog::parse(&file, &mut Vec::new())?.survey
-    });
-    let neighbours = Neighbours { surveys: surveys.collect(), ..Neighbours::default() };
+    let named = text
+        .surveys()
+        .into_iter()
+        .map(|(id, text)| SourceFile { path: format!("{id}.yaml").into(), text: text.into() });
+    let Elsewhere { surveys, documents, .. } =
+        Elsewhere::of(&SourceSet { playbooks: named.collect(), ..SourceSet::default() });
+    let reports = documents.into_iter().map(Arc::new).collect();
+    let neighbours = Neighbours { surveys, reports, ..Neighbours::default() };
     let schema = relations.schema.with_anything_found();
     let ready = crate::catalog::parse(file, &mut problems).and_then(|playbook| {
         let playbook = Playbook { id, ..playbook };

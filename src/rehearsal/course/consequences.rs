@@ -72,6 +72,7 @@ impl Course<'_> {
                 }
                 EffectBody::Label(draft) => self.set_label(index, draft, now),
                 EffectBody::Plan { plan } => self.give_plan(index, plan, now),
+                EffectBody::Report(report) => self.happen(now, format!("the report {} was made", report.report)),
                 // In the order of the text, tasks and notices between them.
                 EffectBody::Message(MessageDraft::Mail(_)) => {
                     if let (Some(mail), Some(fate)) = (mails.next(), fates.remove(&id)) {

@@ -13,10 +13,12 @@ use crate::clock::Instant;
 use crate::effect::{EffectBody, LabelDraft, MessageDraft, TaskDraft};
 use crate::enrollment::{Enrollment, Transition};
 use crate::store::Store;
+use crate::store::documents::reports::{self, ReportOrigin};
 use crate::store::lease::Lost;
 use crate::store::messages::message_ids::Naming;
 use crate::store::runs::run::{Run, is_ours};
 use crate::store::sql::bulk_rows::Rows;
+use crate::value_report::ValueReport;
 
 /// What became of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +124,7 @@ impl Store {
     ) -> sqlx::Result<()> {
         let (mut tasks, mut messages, mut referrals) = (Vec::new(), Vec::new(), Vec::new());
         let (mut labels, mut plans, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
+        let mut made: Vec<&ValueReport> = Vec::new();
         for transition in transitions.iter().filter(|transition| moved.contains(&transition.enrollment.id)) {
             let enrollment = &transition.enrollment;
             for effect in &transition.effects {
@@ -134,6 +137,9 @@ impl Store {
                     EffectBody::Plan { plan } => {
                         plans.push(PlannedEffect::<String> { enrollment, effect, draft: plan });
                     }
+                    // Of accounts that are held out none is made.
+                    EffectBody::Report(_) if enrollment.is_ghost() => {}
+                    EffectBody::Report(report) => made.push(report),
                     EffectBody::Message(draft) => {
                         messages.push(PlannedEffect::<MessageDraft> { enrollment, effect, draft })
                     }
@@ -149,6 +155,7 @@ impl Store {
         super::enroll_requests::insert(tx, &referrals, now).await?;
         super::labels::insert(tx, &labels, now).await?;
         super::plans::insert(tx, &plans, now).await?;
+        reports::insert(tx, &made, ReportOrigin::Step).await?;
         close_open_work(tx, &stopped, now).await
     }
 }

@@ -40,6 +40,9 @@ pub struct Claimed {
     pub held_until: Option<Instant>,
     /// Why it has waited until now; `None` of one that nobody has looked at.
     pub reason: Option<String>,
+    /// The value report that it shows, with its instant.
+    pub report: Option<String>,
+    pub report_at: Option<Instant>,
 }
 
 impl Claimed {

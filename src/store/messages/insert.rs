@@ -13,6 +13,7 @@ use crate::message::state::State;
 use crate::store::Store;
 use crate::store::enrollments::planned_effect::PlannedEffect;
 use crate::store::sql::bulk_rows::Rows;
+use crate::value_report::ValueReport;
 
 /// Writes messages inside the transaction of their transitions.
 pub(crate) async fn insert(
@@ -48,6 +49,7 @@ fn message<'a>(planned: &PlannedEffect<'a, MessageDraft>, priority: i32, now: In
             message.variant = mail.variant.as_deref();
             message.survey = mail.survey.as_deref();
             message.written = mail.written.as_ref();
+            message.report = mail.report.as_deref();
         }
         MessageDraft::Notice(notice) => {
             message.contact = &enrollment.contact;
@@ -58,6 +60,7 @@ fn message<'a>(planned: &PlannedEffect<'a, MessageDraft>, priority: i32, now: In
             message.subject = Some(&notice.subject);
             message.text = Some(&notice.text);
             message.is_markdown = notice.is_markdown;
+            message.report = notice.report.as_deref();
             message.valid_until = notice.valid_until;
             if notice.to.is_none() {
                 message.state = State::Skipped;
@@ -105,6 +108,7 @@ struct NewMessage<'a> {
     to: Option<&'a str>,
     variant: Option<&'a str>,
     survey: Option<&'a str>,
+    report: Option<&'a ValueReport>,
     subject: Option<&'a str>,
     text: Option<&'a str>,
     written: Option<&'a Written>,
@@ -140,6 +144,7 @@ impl<'a> NewMessage<'a> {
             to: None,
             variant: None,
             survey: None,
+            report: None,
             subject: None,
             text: None,
             written: None,
@@ -175,6 +180,8 @@ async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>], naming: 
         .column("to_address", each().map(|one| one.to))
         .column("variant", each().map(|one| one.variant))
         .column("survey", each().map(|one| one.survey))
+        .column("report", each().map(|one| one.report.map(|report| report.report.as_str())))
+        .column("report_at", each().map(|one| one.report.map(|report| report.at)))
         .column("subject", each().map(|one| one.subject))
         .column("body_text", each().map(|one| one.text))
         .column("words", each().map(NewMessage::words))

@@ -41,7 +41,7 @@ impl Store {
              where m.account_id = due.account_id and m.id = due.id
              returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
                  m.class, m.audience, m.to_address, m.variant, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
-                 m.token, m.message_id, m.shadow, m.leaves_at, m.held_until, m.reason",
+                 m.token, m.message_id, m.shadow, m.leaves_at, m.held_until, m.reason, m.report, m.report_at",
             claim = claim("$4", "$5"),
             waiting = *WAITING
         );
@@ -65,7 +65,7 @@ impl Store {
         let sql = format!(
             "select m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
                  m.class, m.audience, m.to_address, m.variant, coalesce(m.subject, '') as subject, m.words, m.attempts,
-                 m.valid_until, $2::uuid as token, m.message_id, m.shadow, m.leaves_at, m.held_until, m.reason
+                 m.valid_until, $2::uuid as token, m.message_id, m.shadow, m.leaves_at, m.held_until, m.reason, m.report, m.report_at
              from keepwell.messages m where m.id = $1 and m.state in {}",
             *WAITING
         );

@@ -107,7 +107,7 @@ impl Store {
         let message: Option<Claimed> = sqlx::query_as(
             "select m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel, m.class,
                  m.audience, m.to_address, m.variant, coalesce(m.subject, '') as subject, m.words, m.attempts + 1 as attempts,
-                 m.valid_until, c.token, m.message_id, m.shadow, m.leaves_at, m.held_until, m.reason
+                 m.valid_until, c.token, m.message_id, m.shadow, m.leaves_at, m.held_until, m.reason, m.report, m.report_at
              from keepwell.messages m join keepwell.copies c on c.account_id = m.account_id and c.message = m.id
              where c.token = $1",
         )

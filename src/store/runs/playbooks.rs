@@ -58,7 +58,7 @@ impl RevisionText {
         serde_json::from_value(self.scripts.clone()).unwrap_or_default()
     }
 
-    /// The surveys that its steps name, by id.
+    /// The surveys and reports that its steps name, by id.
     pub fn surveys(&self) -> BTreeMap<String, String> {
         serde_json::from_value(self.surveys.clone()).unwrap_or_default()
     }
@@ -76,7 +76,7 @@ pub struct Publication<'a> {
     pub file: &'a str,
     pub text: &'a str,
     pub scripts: &'a BTreeMap<String, String>,
-    /// The texts of the surveys that its steps name, by id.
+    /// The texts of the surveys and reports that its steps name, by id.
     pub surveys: &'a BTreeMap<String, String>,
     /// Of this revision, whichever its waiting mail came from.
     pub mail_priority: u8,

@@ -7,9 +7,10 @@ use uuid::Uuid;
 use super::words::{heading, words};
 use crate::address::parse_address;
 use crate::clock::Instant;
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_LANGUAGE};
 use crate::delivery::{
-    Composed, Footer, Mailbox, OutgoingMail, TextLanguage, Unsubscribe, compose, layout, parse_mailbox, render_towards,
+    Attachment, Composed, Footer, Mailbox, OutgoingMail, PDF, TextLanguage, Unsubscribe, compose, escape, layout,
+    parse_mailbox, render_towards,
 };
 use crate::effect::{From, ReplyTo, Written};
 use crate::facts::{Contact, Csm};
@@ -18,6 +19,7 @@ use crate::message::duplicate::{fingerprint, may_be_dropped};
 use crate::playbook::language::primary;
 use crate::playbook::scale::Scale;
 use crate::store::messages::claimed::Rendered;
+use crate::value_report::{Sheet, ValueReport, pdf, summary_lines};
 use crate::worker::enrollments::snapshot::Snapshot;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
@@ -38,6 +40,8 @@ pub(crate) struct CustomerMail<'a> {
     pub unsubscribe_token: Option<&'a str>,
     /// Where its survey is answered.
     pub survey: Option<&'a str>,
+    /// What it shows and carries.
+    pub report: Option<&'a ValueReport>,
     pub date: Instant,
 }
 
@@ -64,6 +68,13 @@ impl CustomerMail<'_> {
         let fingerprint = may_be_dropped(self.class).then(|| fingerprint(&words.subject, &words.body));
         if let (Some(question), Some(link)) = (step.and_then(|action| action.question()), self.survey) {
             words.body.push_str(&answers(question.scale, link, words.language.as_deref().unwrap_or_default()));
+        }
+        let mut attachments = Vec::new();
+        if let Some(report) = self.report {
+            let own = shared.config.language.as_deref().unwrap_or(DEFAULT_LANGUAGE);
+            let sheet = Sheet::of(report, words.language.as_deref().unwrap_or(own), own);
+            words.body.push_str(&figures(&sheet));
+            attachments.push(Attachment { name: report.file_name(), content: pdf(&sheet), content_type: PDF });
         }
         let csm = snapshot.people.csm.as_ref();
         let auto_submitted = from == From::Default;
@@ -101,6 +112,7 @@ impl CustomerMail<'_> {
             text: body.text,
             html: body.html,
             language,
+            attachments,
             unsubscribe: link.map(|https_url| Unsubscribe {
                 one_click: https_url.starts_with("https://"),
                 https_url,
@@ -131,6 +143,13 @@ fn answers(scale: Option<Scale>, link: &str, language: &str) -> String {
         .map(|(low, high)| format!("\n\n{}: {low}, {}: {high}", values.start(), values.end()))
         .unwrap_or_default();
     format!("\n\n{}{ends}\n", links.join(" · "))
+}
+
+/// The figures of a report, as Markdown: which instants are compared, and a line for each.
+fn figures(sheet: &Sheet) -> String {
+    let lines = summary_lines(sheet);
+    let lines: Vec<String> = lines.iter().map(|line| format!("- {}", escape(line))).collect();
+    format!("\n\n{}\n\n{}\n", escape(&sheet.dates), lines.join("\n"))
 }
 
 /// From: our address, under the CSM's name where the step asks for it.

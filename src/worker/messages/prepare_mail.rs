@@ -18,10 +18,12 @@ use crate::message::gate::{self, Answer, Because, OtherSurvey, Seen, Wait, gate,
 use crate::message::quiet::{Quiet, spread};
 use crate::message::recipient::recipient_zone;
 use crate::message::state::State;
+use crate::store::documents::reports::ReportKey;
 use crate::store::messages::claimed::{Claimed, Rendered};
 use crate::store::messages::contact_addresses::Addressee;
 use crate::store::messages::surveys::SurveyRequest;
 use crate::store::runs::playbooks::Published;
+use crate::value_report::ValueReport;
 use crate::worker::enrollments::snapshot::{Snapshot, current_among, take_snapshots};
 use crate::worker::owner_notice::{FailedStep, alert_failed_step};
 use crate::worker::revision_cache::Loaded;
@@ -151,6 +153,7 @@ pub(crate) async fn prepare(
             surveys.insert(message.id, format!("{}/s/{token}", shared.public_url));
         }
     }
+    let reports = reports_of(shared, asked.iter().map(|(message, ..)| message)).await?;
     let active = active_before(shared, published, playbook, &asked).await?;
     let (with, compiled) = (shared.clone(), loaded.clone());
     let prepared = tokio::task::spawn_blocking(move || {
@@ -161,8 +164,18 @@ pub(crate) async fn prepare(
                 let survey = surveys.get(&message.id).map(String::as_str);
                 let yields_to = active.get(&message.account_id).map(String::as_str);
                 let other_survey = other_surveys.get(&message.id).copied();
-                let asker =
-                    Asker { shared: &with, loaded: &loaded, around, yields_to, survey, other_survey, recheck_at, now };
+                let report = report_key(&message).and_then(|key| reports.get(&key));
+                let asker = Asker {
+                    shared: &with,
+                    loaded: &loaded,
+                    around,
+                    yields_to,
+                    survey,
+                    report,
+                    other_survey,
+                    recheck_at,
+                    now,
+                };
                 let prepared = crate::worker::round::unless_panicking(|| asker.prepare(&message, suppressed, token));
                 let fault = || Prepared::ended(State::Failed, "a fault of Keepwell's own: see its log");
                 (message, prepared.unwrap_or_else(fault))
@@ -206,6 +219,7 @@ pub(crate) async fn ask_gate(shared: &Shared, mut message: Claimed, now: Instant
         around: around.as_ref(),
         yields_to: active.get(&message.account_id).map(String::as_str),
         survey: None,
+        report: None,
         other_survey: other_surveys.get(&message.id).copied(),
         recheck_at: next_quarter(now, shared.config.recheck),
         now,
@@ -229,6 +243,20 @@ async fn other_surveys(
         .collect();
     let others = shared.store.other_surveys(&asking, now).await?;
     Ok(asking.iter().zip(others).filter_map(|(mail, other)| Some((mail.message, other?))).collect())
+}
+
+/// What names the report that a mail shows; `None` of one that shows none.
+fn report_key(message: &Claimed) -> Option<ReportKey> {
+    Some((message.account_id.clone(), message.report.clone()?, message.report_at?))
+}
+
+/// The reports that mails show.
+async fn reports_of(
+    shared: &Shared,
+    messages: impl Iterator<Item = &Claimed>,
+) -> anyhow::Result<HashMap<ReportKey, ValueReport>> {
+    let keys: Vec<ReportKey> = messages.filter_map(report_key).collect();
+    Ok(shared.store.reports_named(&keys).await?)
 }
 
 /// By account, an active playbook that mail of this one yields to. The current
@@ -274,6 +302,8 @@ struct Asker<'a> {
     yields_to: Option<&'a str>,
     /// Where a survey is answered.
     survey: Option<&'a str>,
+    /// The report that it shows.
+    report: Option<&'a ValueReport>,
     /// What another survey has to do with its contact.
     other_survey: Option<OtherSurvey>,
     recheck_at: Instant,
@@ -319,6 +349,9 @@ impl Asker<'_> {
         let (Some(snapshot), Some(to)) = (snapshot, message.to_address.clone()) else {
             return Prepared::ended(State::Failed, Because::NoAddress.to_string());
         };
+        if message.report.is_some() && self.report.is_none() {
+            return Prepared::ended(State::Failed, "its report is not kept any more");
+        }
         let mail = CustomerMail {
             step: &message.step,
             class: message.class,
@@ -329,6 +362,7 @@ impl Asker<'_> {
             to: &to,
             unsubscribe_token: token.as_deref(),
             survey: self.survey,
+            report: self.report,
             date: self.now,
         };
         match mail.compose(self.shared, self.loaded, snapshot) {

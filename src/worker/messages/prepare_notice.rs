@@ -11,6 +11,7 @@ use crate::message::channel::Channel;
 use crate::message::gate::has_expired;
 use crate::message::state::State;
 use crate::store::messages::claimed::{Claimed, Rendered};
+use crate::value_report::path;
 use crate::worker::shared::Shared;
 
 /// A notice to a colleague: its words are final.
@@ -21,7 +22,14 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
     let Some(to) = message.to_address.clone() else {
         return Ok(Prepared::ended(State::Skipped, "nobody to tell"));
     };
-    let text = shared.store.notice_text(message).await?;
+    let mut text = shared.store.notice_text(message).await?;
+    if let (Some(report), Some(at), Some(url)) = (&message.report, message.report_at, shared.config.pages_url()) {
+        let link = format!("{url}{}", path(&message.account_id, report, at));
+        // What was tried before has it already.
+        if !text.contains(&link) {
+            text = format!("{text}\n\n{link}");
+        }
+    }
     let subject = message.subject.clone().unwrap_or_default();
     let rendered = Rendered { subject: subject.clone(), text: text.clone(), html: String::new(), question: None };
     if message.shadow {
@@ -100,6 +108,7 @@ impl NoticeMail<'_> {
             text: body.text,
             html: body.html,
             language,
+            attachments: Vec::new(),
             unsubscribe: None,
             list_id: None,
             feedback_id: None,

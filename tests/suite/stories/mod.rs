@@ -46,6 +46,7 @@ mod relay;
 mod releasing;
 mod renaming;
 mod replaying;
+mod reporting;
 mod returning;
 mod revisions;
 mod rolling_back;

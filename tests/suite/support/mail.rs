@@ -16,6 +16,7 @@ pub fn mail() -> OutgoingMail {
         text: rendered.text,
         html: rendered.html,
         language: Default::default(),
+        attachments: Vec::new(),
         unsubscribe: Some(Unsubscribe {
             https_url: "https://acme.example/u/1".to_owned(),
             one_click: true,

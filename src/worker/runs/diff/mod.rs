@@ -25,7 +25,7 @@ use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::facts::SubjectId;
 use crate::playbook::changes::{PlaybookChanges, changes, script_changes};
-use crate::playbook::document::SURVEY_WORD;
+use crate::playbook::document::{REPORT_WORD, SURVEY_WORD, claimed_kind};
 use crate::playbook::{Mode, renaming};
 use crate::worker::revision_cache::{Loaded, compile_revision};
 use crate::worker::shared::Shared;
@@ -207,7 +207,14 @@ async fn compare(shared: &Arc<Shared>, pair: Pair, slot: Instant) -> anyhow::Res
     if let (Some(old), Some(new)) = (before.ready(), after.ready()) {
         diff.changes = changes(&old.playbook, &new.playbook);
         diff.changes.lines.extend(script_changes("script", &old.scripts, &new.scripts));
-        diff.changes.lines.extend(script_changes(SURVEY_WORD, &old.surveys, &new.surveys));
+        for (noun, is_meant) in [(SURVEY_WORD, false), (REPORT_WORD, true)] {
+            let of = |texts: &BTreeMap<String, String>| -> BTreeMap<String, String> {
+                let is_report = |text: &str| claimed_kind(text).is_some_and(|kind| kind.word == REPORT_WORD);
+                let texts = texts.iter().filter(|(_, text)| is_report(text) == is_meant);
+                texts.map(|(id, text)| (id.clone(), text.clone())).collect()
+            };
+            diff.changes.lines.extend(script_changes(noun, &of(&old.surveys), &of(&new.surveys)));
+        }
     }
     let same_rules = decides_alike(&before, &after);
     let before = before.load(shared, &history)?;

@@ -318,7 +318,10 @@ impl Replay<'_> {
                             *self.week.messages.entry(class).or_default() += 1.0;
                         }
                     }
-                    EffectBody::Referral { .. } | EffectBody::Label(_) | EffectBody::Plan { .. } => {}
+                    EffectBody::Referral { .. }
+                    | EffectBody::Label(_)
+                    | EffectBody::Plan { .. }
+                    | EffectBody::Report(_) => {}
                 }
             }
             let played = self.known.entry(enrollment.subject()).or_default();

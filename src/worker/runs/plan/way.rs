@@ -112,7 +112,7 @@ fn recipient(body: &EffectBody) -> Option<String> {
         EffectBody::Message(MessageDraft::Skipped { .. } | MessageDraft::Failed { .. }) => None,
         EffectBody::Referral { playbook } => Some(playbook.clone()),
         EffectBody::Plan { plan } => Some(plan.clone()),
-        EffectBody::Label(_) => None,
+        EffectBody::Label(_) | EffectBody::Report(_) => None,
     }
 }
 
@@ -139,7 +139,8 @@ fn text(shared: &Shared, loaded: &Loaded, seen: &Snapshot, effect: &Effect) -> O
         EffectBody::Message(MessageDraft::Skipped { .. } | MessageDraft::Failed { .. })
         | EffectBody::Referral { .. }
         | EffectBody::Label(_)
-        | EffectBody::Plan { .. } => return None,
+        | EffectBody::Plan { .. }
+        | EffectBody::Report(_) => return None,
     };
     Some(PlannedText { subject, body })
 }
@@ -167,6 +168,7 @@ fn preview(shared: &Shared, loaded: &Loaded, seen: &Snapshot, effect: &Effect, a
                 to: &draft.to,
                 unsubscribe_token: draft.class.may_be_refused().then_some(NO_TOKEN),
                 survey: Some(&survey),
+                report: draft.report.as_deref(),
                 date: at,
             };
             mail.compose(shared, loaded, seen).ok()?.composed
