@@ -14,6 +14,7 @@ use super::WebState;
 use super::accounts::{column, unreadable};
 use super::goals::{GoalView, goal_views};
 use super::page::{Frame, Trouble, Web, account_href, below, date, href, moment};
+use super::reports::{LISTED, ReportLine, report_lines};
 use super::stages::{MoveView, moves_of};
 use super::timeline::{TimelineLine, line};
 use super::why::{WhyView, explain_playbook};
@@ -67,6 +68,7 @@ struct AccountPage {
     header: Vec<HeaderView>,
     scores: Vec<ScoreView>,
     goals: Vec<GoalView>,
+    reports: Vec<ReportLine>,
     moves: Vec<MoveView>,
     why: Option<WhyView>,
     journeys: Vec<JourneyView>,
@@ -193,6 +195,7 @@ pub(super) async fn show(
     let scores = web.store.latest_scores(None, Some(&id), now).await?;
     let of_account = GoalFilter { account: Some(&id), ..GoalFilter::default() };
     let goals = web.store.goals_at(of_account, now).await?;
+    let reports = web.store.reports_of(&id, now, LISTED).await?;
     let published = web.store.published().await?;
     let current = why.as_ref().map(|why| why.playbook.clone());
     let page = AccountPage {
@@ -201,6 +204,7 @@ pub(super) async fn show(
         header: header.map(|header| header_views(&web, header)).unwrap_or_default(),
         scores: score_views(&web, scores, &contact),
         goals: goal_views(goals, web.zone),
+        reports: report_lines(reports, web.zone),
         moves: moves_of(&web, &id, now, MOVES).await?,
         tasks: web.store.open_tasks_of_account(&id, TASKS).await?.into_iter().map(|row| task(&web, row, now)).collect(),
         timeline: timeline.entries.into_iter().map(|entry| line(entry, web.zone, &contact)).collect(),

@@ -55,6 +55,7 @@ mod pane;
 mod playbook_views;
 mod playbooks;
 mod preferences;
+mod reports;
 mod search;
 mod stages;
 mod survey;
@@ -187,6 +188,8 @@ fn for_colleagues() -> Router<Arc<WebState>> {
         .route("/undo", post(task::undo))
         .route("/accounts", get(accounts::list))
         .route("/accounts/{id}", get(account::show))
+        .route("/accounts/{id}/reports/{report}/{at}", get(reports::show))
+        .route("/accounts/{id}/reports/{report}/{at}/pdf", get(reports::show_pdf))
         .route("/stages", get(stages::show))
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}", get(approvals::show))

@@ -49,6 +49,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "playbook.html",
     "playbooks.html",
     "preferences.html",
+    "report.html",
     "run.html",
     "search.html",
     "stages.html",

@@ -24,6 +24,7 @@ mod damaged_links;
 mod kpis;
 mod preferences;
 mod refusals;
+mod reports;
 mod stages;
 mod today;
 
