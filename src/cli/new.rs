@@ -14,7 +14,7 @@ use super::{Format, Global, output};
 use crate::catalog::claimed_id;
 use crate::catalog::shipped::{self, ShippedPlaybook};
 use crate::diagnostic::nearest;
-use crate::playbook::document::{PLAYBOOK_WORD, SURVEY_WORD};
+use crate::playbook::document::{PLAYBOOK_WORD, REPORT_WORD, SURVEY_WORD};
 use crate::playbook::renaming::is_id;
 use crate::playbook::source::SourceSet;
 
@@ -49,6 +49,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let is_playbook = [PLAYBOOK_WORD, SURVEY_WORD].contains(&playbook.first_key);
     let names_alerts_to = config.alerts_to.is_none() && is_playbook;
     let scripts = write_scripts(&global.scripts, &playbook)?;
+    let reports = write_reports(&global.playbooks, &playbook)?;
     write_new(&file, &playbook.copy(&id, names_alerts_to || !is_playbook))?;
     if options.format == Format::Json {
         let alerts_to = names_alerts_to.then_some(playbook.alerts_to.as_str());
@@ -58,7 +59,8 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
             "from": playbook.id,
             "about": playbook.about,
             "words": words,
-            "scripts": scripts.iter().map(NeededScript::to_json).collect::<Vec<_>>(),
+            "scripts": scripts.iter().map(NeededFile::to_json).collect::<Vec<_>>(),
+            "reports": reports.iter().map(NeededFile::to_json).collect::<Vec<_>>(),
             "alerts_to": alerts_to,
         } }));
         return Ok(ExitCode::SUCCESS);
@@ -73,7 +75,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
             words.join(", ")
         );
     }
-    scripts.iter().for_each(|script| say!("{}", script.describe()));
+    scripts.iter().chain(&reports).for_each(|file| say!("{}", file.describe()));
     say!();
     match is_playbook {
         true => {
@@ -95,6 +97,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
         "tiers" => ("tiers", String::new()),
         "kpi" => ("kpi", id.clone()),
         "plan" => ("goals", format!("--plan {id}")),
+        REPORT_WORD => (REPORT_WORD, format!("{id} ACCOUNT")),
         _ if is_playbook => ("plan", format!("--playbook {id}")),
         _ => ("scores", id.clone()),
     };
@@ -167,27 +170,27 @@ fn free_file(global: &Global, playbook: &ShippedPlaybook, id: &str) -> anyhow::R
     Ok(file)
 }
 
-/// A script that a playbook uses.
-struct NeededScript {
+/// A script or a report that a playbook uses.
+struct NeededFile {
     path: PathBuf,
-    state: ScriptState,
+    state: FileState,
 }
 
-/// Whether a script was there before.
-enum ScriptState {
+/// Whether a file was there before.
+enum FileState {
     Written,
     There,
     /// There, and with another text than the shipped one.
     Other,
 }
 
-impl NeededScript {
+impl NeededFile {
     fn describe(&self) -> String {
         let path = self.path.display();
         match self.state {
-            ScriptState::Written => format!("Wrote {path}, which it uses."),
-            ScriptState::There => format!("It uses {path}, which is there."),
-            ScriptState::Other => {
+            FileState::Written => format!("Wrote {path}, which it uses."),
+            FileState::There => format!("It uses {path}, which is there."),
+            FileState::Other => {
                 format!("It uses {path}, which is there and not the shipped one: `check` says whether it fits.")
             }
         }
@@ -195,9 +198,9 @@ impl NeededScript {
 
     fn to_json(&self) -> Json {
         let state = match self.state {
-            ScriptState::Written => "written",
-            ScriptState::There => "there",
-            ScriptState::Other => "other",
+            FileState::Written => "written",
+            FileState::There => "there",
+            FileState::Other => "other",
         };
         json!({ "file": self.path.display().to_string(), "state": state })
     }
@@ -205,20 +208,39 @@ impl NeededScript {
 
 /// Writes the scripts that the playbook uses and that are not there; what was
 /// done about each.
-fn write_scripts(folder: &Path, playbook: &ShippedPlaybook) -> anyhow::Result<Vec<NeededScript>> {
+fn write_scripts(folder: &Path, playbook: &ShippedPlaybook) -> anyhow::Result<Vec<NeededFile>> {
     let mut done = Vec::new();
     for script in playbook.scripts() {
         let path = folder.join(format!("{}.rhai", script.module));
         let state = match fs::read_to_string(&path) {
-            Ok(text) if text == script.text => ScriptState::There,
-            Ok(_) => ScriptState::Other,
+            Ok(text) if text == script.text => FileState::There,
+            Ok(_) => FileState::Other,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 write_new(&path, script.text)?;
-                ScriptState::Written
+                FileState::Written
             }
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
         };
-        done.push(NeededScript { path, state });
+        done.push(NeededFile { path, state });
+    }
+    Ok(done)
+}
+
+/// Writes the reports that the playbook sends and that are not there; what was done
+/// about each.
+fn write_reports(folder: &Path, playbook: &ShippedPlaybook) -> anyhow::Result<Vec<NeededFile>> {
+    let mut done = Vec::new();
+    for report in playbook.reports() {
+        let sources = SourceSet::read_playbooks(&[folder.to_owned()]);
+        let known = sources.playbooks.iter().find(|file| claimed_id(&file.text).as_deref() == Some(&report.id));
+        done.push(match known {
+            Some(file) => NeededFile { path: PathBuf::from(&*file.path), state: FileState::There },
+            None => {
+                let path = folder.join(format!("{}.yaml", report.id));
+                write_new(&path, &report.copy(&report.id, true))?;
+                NeededFile { path, state: FileState::Written }
+            }
+        });
     }
     Ok(done)
 }

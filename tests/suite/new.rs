@@ -39,7 +39,7 @@ fn every_shipped_playbook_can_be_begun_with() {
         let text = file(&home, &path);
         let is_playbook = ["playbook", "survey"].iter().any(|word| text.contains(&format!("\n{word}: {own}\n")));
         let begins = |word: &str| text.contains(&format!("\n{word}: {own}\n"));
-        let kind = ["score", "lifecycle", "tiers", "plan", "kpi"].into_iter().find(|word| begins(word));
+        let kind = ["score", "lifecycle", "tiers", "plan", "kpi", "report"].into_iter().find(|word| begins(word));
         assert!((is_playbook || kind.is_some()) && !text.contains("Keywords"), "{text}");
         for word in ["check", "test"] {
             assert!(answer.stdout.contains(&format!("keepwell {word} {path}")), "{answer:?}");
@@ -50,6 +50,7 @@ fn every_shipped_playbook_can_be_begun_with() {
             Some("tiers") => "tiers\n".to_owned(),
             Some("plan") => format!("goals --plan {own}"),
             Some("kpi") => format!("kpi {own}"),
+            Some("report") => format!("report {own} ACCOUNT"),
             Some(_) => format!("scores {own}"),
         };
         assert!(answer.stdout.contains(&format!("keepwell {next}")), "{answer:?}");
@@ -58,6 +59,7 @@ fn every_shipped_playbook_can_be_begun_with() {
     assert_eq!(home.done(&["check", "--format", "line"]).stdout, "");
     home.done(&["test"]);
     assert!(file(&home, "scripts/health.rhai").contains("fn fell("));
+    assert!(file(&home, "playbooks/value-report.yaml").contains("\nreport: value-report\n"), "the review sends it");
     assert!(!home.path.join(".keepwell").exists(), "it needs no database");
 }
 

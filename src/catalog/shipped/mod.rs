@@ -3,7 +3,7 @@
 //!
 //! - `wish` finds the one that is nearest to what somebody wishes.
 
-use crate::playbook::document::FileDraft;
+use crate::playbook::document::{FileDraft, REPORT_WORD};
 use crate::playbook::source::SourceFile;
 
 mod files {
@@ -84,6 +84,15 @@ impl ShippedPlaybook {
     pub fn scripts(&self) -> Vec<ShippedScript> {
         let scripts = files::SCRIPTS.iter().map(|(module, text)| ShippedScript { module, text });
         scripts.filter(|script| self.text.contains(&format!("{}::", script.module))).collect()
+    }
+
+    /// The value reports that its steps send.
+    pub fn reports(&self) -> Vec<ShippedPlaybook> {
+        let is_sent = |report: &ShippedPlaybook| {
+            let step = format!("{REPORT_WORD}: {}", report.id);
+            self.text.lines().any(|line| line.starts_with(' ') && line.trim_start().trim_start_matches("- ") == step)
+        };
+        playbooks().into_iter().filter(|one| one.first_key == REPORT_WORD && is_sent(one)).collect()
     }
 }
 

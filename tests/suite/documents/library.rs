@@ -72,6 +72,7 @@ const PRACTICE: &[(&str, &[&str])] = &[
     ),
     ("An unused feature leads to a helpful offer", &["unused-feature"]),
     ("Monthly and quarterly reviews", &["monthly-review", "quarterly-review"]),
+    ("Value reports: before and after, in money", &["value-report", "quarterly-review"]),
     ("Renewal as a confirmation, and growth found in seats", &["renewal", "seat-growth"]),
     ("Leading signs: usage, tickets, a champion who left", &["early-signs", "ticket-pattern", "champion-gone"]),
     ("A first success within 30 days", &["first-success", "first-success-plan"]),

@@ -138,12 +138,21 @@ fn account(anchor: Instant, row: usize, country: &Country, number: usize, pasts:
         churned_at: past.churned_at,
         timezone: country.timezone,
         locale: country.locale,
-        traits: serde_json::json!({
-            "plan": plan(tier),
-            "industry": industry,
-            "contract": if is_annual { "annual" } else { "monthly" },
-        }),
+        traits: traits(row, tier, industry, is_annual),
     }
+}
+
+/// The attributes of an account. Who buys much has said what an hour of theirs costs.
+fn traits(row: usize, tier: &str, industry: &str, is_annual: bool) -> serde_json::Value {
+    let mut traits = serde_json::json!({
+        "plan": plan(tier),
+        "industry": industry,
+        "contract": if is_annual { "annual" } else { "monthly" },
+    });
+    if tier == "A" || (tier == "B" && row.is_multiple_of(2)) {
+        traits["hourly_rate"] = serde_json::json!(40 + 5 * (row % 9));
+    }
+    traits
 }
 
 /// What an account pays a month.
