@@ -108,7 +108,7 @@ impl ReportMaker {
                 falls: figure.falls,
                 before,
                 after: read(&now),
-                rate: own.or(default.map(|value| Rate { value, is_own: false })),
+                rate: own.or(default.map(|value| Rate { value, is_own: false })).filter(|_| report.currency.is_some()),
             }
         };
         let column = |name: &str| match facts.column(name) {

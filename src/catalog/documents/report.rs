@@ -27,9 +27,8 @@ pub(super) fn compile(report: &Report, compiler: &mut DocumentCompiler<'_, '_>) 
     let mut is_fine = true;
     for (figure, value) in maker.values() {
         if figure.worth.is_some() && report.currency.is_none() {
-            let message = format!("`{}` is worth money, and the report names no currency", figure.id);
-            compiler.refuse("KW0102", &figure.value, message, "name the currency of the rates: `currency: EUR`");
-            is_fine = false;
+            let message = format!("`{}` is worth money, and without a currency none is shown", figure.id);
+            compiler.warn("KW0102", figure.place, message, "name the currency of the rates: `currency: EUR`");
         }
         if let Some(cell) = cell_without_past(value) {
             let message = format!("`{cell}` of {} days ago is not on record, and before is asked there", report.days);
