@@ -178,6 +178,7 @@ fn compile_with(
             documents: None,
             surveys: Vec::new(),
             own_scores: Default::default(),
+            reports: Vec::new(),
         },
         known: &known,
     };
