@@ -160,6 +160,7 @@ impl ConsequenceAhead {
                 None => format!("{} is removed", label.name),
             },
             EffectBody::Plan { plan } => format!("the success plan {plan} begins"),
+            EffectBody::Report(report) => format!("the report {} is made", report.report),
         }
     }
 }
