@@ -47,6 +47,7 @@ pub mod clock;
 pub mod diagnostic;
 pub mod ids;
 pub mod random;
+pub mod side_by_side;
 pub mod statistics;
 pub mod telemetry;
 pub mod timestamp;

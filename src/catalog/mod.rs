@@ -23,6 +23,7 @@ use crate::playbook::parse::{self, Draft, IdClaim};
 use crate::playbook::source::{SourceFile, SourceSet};
 use crate::playbook::{Playbook, renaming};
 use crate::rule::{Modules, Neighbours};
+use crate::side_by_side::side_by_side;
 
 mod across;
 mod compile;
@@ -123,8 +124,10 @@ pub fn load_all(sources: &SourceSet, elsewhere: &Elsewhere, config: &Config, sch
     let sandbox = Arc::new(modules.sandbox(&config.seasons));
     let (mut parsed, mut broken) = (Vec::new(), Vec::new());
     let (mut documents, mut broken_documents) = (Vec::new(), Vec::new());
-    for file in &sources.playbooks {
-        match read(file, &mut problems) {
+    let drafts = side_by_side(&sources.playbooks, |file| with_problems(|problems| read(file, problems)));
+    for (draft, more) in drafts {
+        problems.extend(more);
+        match draft {
             Some(FileDraft::Playbook(draft)) if draft.is_whole => parsed.push(draft.playbook),
             Some(FileDraft::Playbook(draft)) => broken.push(draft.playbook),
             Some(FileDraft::Document(draft)) if draft.is_whole => documents.push(draft.document),
@@ -166,13 +169,12 @@ pub fn load_all(sources: &SourceSet, elsewhere: &Elsewhere, config: &Config, sch
         }),
     };
     let mut ready: Vec<Arc<ReadyPlaybook>> = Vec::new();
-    for playbook in parsed {
-        let is_taken = shared.contains(&playbook.id);
-        if let Some(compiled) = compile(playbook, &modules, &sandbox, config, &schema, &neighbours, &mut problems)
-            && !is_taken
-        {
-            ready.push(Arc::new(compiled));
-        }
+    let compiled = side_by_side(parsed, |playbook| {
+        with_problems(|problems| compile(playbook, &modules, &sandbox, config, &schema, &neighbours, problems))
+    });
+    for (playbook, more) in compiled {
+        problems.extend(more);
+        ready.extend(playbook.filter(|playbook| !shared.contains(&playbook.playbook.id)).map(Arc::new));
     }
     across::check(&ready, config, &neighbours, &mut problems);
     let mut ready_documents: Vec<Arc<ReadyDocument>> = Vec::new();
@@ -196,6 +198,13 @@ pub fn load_all(sources: &SourceSet, elsewhere: &Elsewhere, config: &Config, sch
     problems.dedup();
     name_cutting_remarks(&mut problems);
     Catalog { playbooks: ready, documents: ready_documents, problems, schema }
+}
+
+/// What the work gives, with the problems that it found.
+fn with_problems<T>(work: impl FnOnce(&mut Vec<Diagnostic>) -> T) -> (T, Vec<Diagnostic>) {
+    let mut problems = Vec::new();
+    let done = work(&mut problems);
+    (done, problems)
 }
 
 /// Says of half an expression that a remark cut it: what else could be advised

@@ -21,7 +21,6 @@
 //! - `mutants` asks which mistakes in a condition the cases would notice.
 //! - [`backtest`] plays a period of the past on the store's own history.
 //! - `slot_set` is a set of slots.
-//! - `side_by_side` plays several playbooks at once.
 //! - [`explanation`] says why a subject of the real store enters, or why not.
 //! - `wording` puts times and texts into words.
 
@@ -36,6 +35,7 @@ use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::Schema;
 use crate::playbook::case::{Case, Expectation};
 use crate::playbook::reader::{advice, short};
+use crate::side_by_side::side_by_side;
 
 pub mod backtest;
 mod budget;
@@ -49,7 +49,6 @@ mod fixture;
 mod happened;
 pub mod mutants;
 mod population;
-mod side_by_side;
 pub mod slot_set;
 #[cfg(test)]
 mod tests;
@@ -64,7 +63,6 @@ use course::{Course, Slots};
 use fixture::Reader;
 use happened::Occurrence;
 use population::{OtherAccount, Population};
-use side_by_side::side_by_side;
 use world::World;
 
 pub use coverage::{Coverage, Gap, coverage};

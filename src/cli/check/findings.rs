@@ -15,6 +15,7 @@ use crate::playbook::opt_outs::{self, Comments};
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::source::{SourceSet, read_file};
 use crate::rehearsal::{all_objections, check_cases, check_document_cases, document_objections};
+use crate::side_by_side::side_by_side;
 
 /// Everything that was read and what is wrong with it.
 pub struct Checked {
@@ -58,8 +59,10 @@ impl Checked {
         let is_sound = |ready: &&Arc<ReadyPlaybook>| !broken.contains(&*ready.playbook.file);
         let sound: Vec<&Arc<ReadyPlaybook>> = self.playbooks.iter().filter(is_sound).collect();
         let mut failed = all_objections(&sound, &self.config, &self.schema);
-        let sound = self.documents.iter().filter(|ready| !broken.contains(&*ready.document.file));
-        failed.extend(sound.flat_map(|ready| document_objections(ready, &self.config, &self.schema)));
+        let is_sound = |ready: &&Arc<ReadyDocument>| !broken.contains(&*ready.document.file);
+        let sound: Vec<&Arc<ReadyDocument>> = self.documents.iter().filter(is_sound).collect();
+        let objections = side_by_side(sound, |ready| document_objections(ready, &self.config, &self.schema));
+        failed.extend(objections.into_iter().flatten());
         self.diagnostics.extend(failed);
         diagnostic::arrange(&mut self.diagnostics);
     }

@@ -168,8 +168,10 @@ pub struct UnknownCell(pub Cell);
 /// Matches arguments with the parameters of the form that has as many. `None`
 /// when there is none, or when one does not fit.
 pub fn pair<'a>(function: &dyn Function, args: &'a [Arg]) -> Option<Vec<(&'static Param, &'a Arg)>> {
-    let params = function.forms().into_iter().find(|params| params.len() == args.len())?;
-    params.into_iter().zip(args).map(|(param, arg)| param.kind.accepts(arg).then_some((param, arg))).collect()
+    let required = function.params().iter().filter(|param| !param.optional).count();
+    let params = function.form(args.len().checked_sub(required)?);
+    (params.clone().count() == args.len()).then_some(())?;
+    params.zip(args).map(|(param, arg)| param.kind.accepts(arg).then_some((param, arg))).collect()
 }
 
 impl dyn Function + '_ {
@@ -177,16 +179,16 @@ impl dyn Function + '_ {
     /// without those that are optional, with the first of them, and so on.
     pub fn forms(&self) -> Vec<Vec<&'static Param>> {
         let optional = self.params().iter().filter(|param| param.optional).count();
-        let form = |most: usize| {
-            let mut left = most;
-            let mut is_there = |param: &Param| {
-                let there = !param.optional || left > 0;
-                left -= usize::from(there && param.optional);
-                there
-            };
-            self.params().iter().filter(|param| is_there(param)).collect()
-        };
-        (0..=optional).map(form).collect()
+        (0..=optional).map(|most| self.form(most).collect()).collect()
+    }
+
+    /// The list of parameters with the first so many of those that are optional.
+    fn form(&self, mut most: usize) -> impl Iterator<Item = &'static Param> + Clone {
+        self.params().iter().filter(move |param| {
+            let is_there = !param.optional || most > 0;
+            most -= usize::from(is_there && param.optional);
+            is_there
+        })
     }
 
     /// What a call with these arguments looks at; `None` when they do not fit.

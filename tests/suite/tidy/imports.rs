@@ -7,7 +7,19 @@ use super::{Finding, Source};
 /// after them.
 const ORDER: [&[&str]; 23] = [
     &["printable"],
-    &["address", "clock", "ids", "random", "statistics", "diagnostic", "telemetry", "timestamp", "zone"],
+    ["printable"],
+    &[
+        "address",
+        "clock",
+        "ids",
+        "random",
+        "side_by_side",
+        "statistics",
+        "diagnostic",
+        "telemetry",
+        "timestamp",
+        "zone",
+    ],
     &["postgres"],
     &["import"],
     &["playbook"],

@@ -2,25 +2,28 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Does the work on each, in any order; the answers are in the order of the items.
-pub(super) fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub fn side_by_side<I, R>(items: I, work: impl Fn(I::Item) -> R + Sync) -> Vec<R>
+where
+    I: IntoIterator<IntoIter: ExactSizeIterator + Send>,
+    R: Send,
+{
+    let items = items.into_iter();
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
     if threads < 2 {
-        return items.iter().map(work).collect();
+        return items.map(work).collect();
     }
-    let next = AtomicUsize::new(0);
+    let waiting = Mutex::new(items.enumerate());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
     let take_turns = || {
         let mut done = Vec::new();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            match items.get(place) {
-                Some(item) => done.push((place, work(item))),
-                None => return done,
-            }
+        while let Some((place, item)) = next() {
+            done.push((place, work(item)));
         }
+        done
     };
     let mut done: Vec<(usize, R)> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(take_turns)).collect();
