@@ -8,7 +8,7 @@
 //! cargo bench -- deliver --messages 20000       so many mails from the outbox to a relay, 5,000 by default
 //! ```
 //!
-//! Three parts measure no time and run only when they are named:
+//! Four parts measure no time and run only when they are named:
 //!
 //! ```text
 //! cargo bench -- faults --kills 500 --messages 10000 --rounds 50      what is left when everything fails
@@ -16,6 +16,7 @@
 //! cargo bench -- F22 --older path/to/keepwell                         a program of an earlier version beside this one
 //! cargo bench -- mutants --accounts 10000                             what one mistake in a rule may do
 //! cargo bench -- bounces --corpus DIR --expected DIR                  how well mails that came back are understood
+//! cargo bench -- worlds                                               how often the ranges of `impact` hold the truth
 //! ```
 //!
 //! The store is built once for each scale and kept below `target/`; `enroll` and `deliver` have one of their own.
@@ -47,6 +48,7 @@ mod stream;
 #[path = "../../tests/suite/support/mod.rs"]
 #[allow(dead_code, unused_imports, unused_macros, clippy::unwrap_used)]
 mod support;
+mod worlds;
 
 use store::Scale;
 
@@ -55,7 +57,7 @@ const PARTS: [&str; 9] =
     ["evaluate", "stream", "hundred", "authoring", "backtest", "memory", "enroll", "deliver", "kpis"];
 
 /// What runs only when it is named.
-const NAMED: [&str; 3] = ["faults", "mutants", "bounces"];
+const NAMED: [&str; 4] = ["faults", "mutants", "bounces", "worlds"];
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -168,7 +170,13 @@ async fn measure(options: Options) -> anyhow::Result<()> {
     if asked("mutants") {
         mutants::measure(options.scale.accounts).await?;
     }
-    let own = |part: &&String| ["enroll", "deliver", "kpis", "faults", "mutants", "bounces"].contains(&part.as_str());
+    if asked("worlds") {
+        println!("\nworlds: companies whose true effects are known");
+        worlds::measure().await?;
+    }
+    let own = |part: &&String| {
+        ["enroll", "deliver", "kpis", "faults", "mutants", "bounces", "worlds"].contains(&part.as_str())
+    };
     let others: Vec<&String> = options.parts.iter().filter(|part| !own(part)).collect();
     if !others.is_empty() {
         let store = store::Store::open(options.scale).await?;
