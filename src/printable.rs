@@ -21,6 +21,13 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, |out, c| out.extend(c.escape_default()))
 }
 
+/// A field of CSV, in quotes where it needs them. What a spreadsheet would take
+/// for a formula is a text there.
+pub fn csv_field(text: &str) -> String {
+    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
 /// A JSON document for a terminal: the same document, with what steers escaped
 /// inside of its texts. The newlines and spaces between its parts stay.
 pub fn printable_json(document: &str) -> Cow<'_, str> {

@@ -11,11 +11,8 @@ use super::{Global, output};
 use crate::clock::Clock;
 use crate::playbook::document::SURVEY_WORD;
 use crate::store::customers::data_subject::Person;
-use crate::store::messages::feedback::{AnswerFilter, AnswerRow, TagDeed};
-
-/// The longest tag, in characters.
-const LONGEST_TAG: usize = 60;
-const COLUMNS: [&str; 9] = [SURVEY_WORD, "account", "contact", "score", "value", "text", "at", "tags", "id"];
+use crate::store::messages::feedback::{AnswerFilter, AnswerRow, LONGEST_TAG, TagDeed, read_tag};
+use crate::web::{ANSWER_COLUMNS, answers_csv};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -71,13 +68,12 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let database = Database::open_customers(global, 2).await?;
     let answer = find(&database, options).await;
     database.close().await;
-    let rows: Vec<Json> = answer?.into_iter().map(row).collect();
+    let answers = answer?;
+    let rows = || answers.iter().cloned().map(row);
     match options.format {
-        AnswersFormat::Json => output::json(&json!({ "answers": rows })),
-        AnswersFormat::Csv => output::document(&as_csv(&rows)),
-        AnswersFormat::Human => {
-            output::table(&rows.into_iter().map(with_one_line_of_tags).collect::<Vec<_>>(), &COLUMNS);
-        }
+        AnswersFormat::Json => output::json(&json!({ "answers": rows().collect::<Vec<_>>() })),
+        AnswersFormat::Csv => output::document(&answers_csv(&answers)),
+        AnswersFormat::Human => output::table(&rows().map(with_one_line_of_tags).collect::<Vec<_>>(), &ANSWER_COLUMNS),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -109,10 +105,9 @@ async fn find(database: &Database, options: &Options) -> anyhow::Result<Vec<Answ
 }
 
 async fn tag_answer(global: &Global, id: Uuid, tag: &str, deed: TagDeed) -> anyhow::Result<ExitCode> {
-    let tag = tag.trim();
-    let is_word =
-        !tag.is_empty() && tag.chars().count() <= LONGEST_TAG && !tag.contains(|c: char| c.is_control() || c == ',');
-    anyhow::ensure!(is_word, "a tag is a word or a few, without a comma, of at most {LONGEST_TAG} characters");
+    let Some(tag) = read_tag(tag) else {
+        anyhow::bail!("a tag is a word or a few, without a comma, of at most {LONGEST_TAG} characters");
+    };
     let database = Database::open(global, 1).await?;
     let tags = database.store.tag_answer(id, tag, deed, &super::somebody(), Clock::System.now()).await;
     database.close().await;
@@ -143,19 +138,4 @@ fn with_one_line_of_tags(mut row: Json) -> Json {
     let tags: Vec<&str> = row["tags"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
     row["tags"] = if tags.is_empty() { Json::Null } else { tags.join(", ").into() };
     row
-}
-
-fn as_csv(rows: &[Json]) -> String {
-    let line = |fields: Vec<String>| fields.join(",") + "\r\n";
-    let mut text = line(COLUMNS.map(str::to_owned).to_vec());
-    for row in rows {
-        let row = with_one_line_of_tags(row.clone());
-        let field = |column: &&str| match &row[*column] {
-            Json::Null => String::new(),
-            Json::String(text) => output::csv_field(text),
-            other => output::csv_field(&other.to_string()),
-        };
-        text.push_str(&line(COLUMNS.iter().map(field).collect()));
-    }
-    text
 }

@@ -15,6 +15,7 @@ use crate::delivery::Channel;
 use crate::diagnostic::nearest;
 use crate::evaluation::kpi::KpiOutcome;
 use crate::playbook::document::KpiDefinition;
+use crate::printable::csv_field;
 use crate::store::documents::kpis::KpiRow;
 use crate::worker::Shared;
 use crate::worker::documents::definitions::kpi_definitions;
@@ -207,7 +208,7 @@ fn print_csv(rows: &[Json]) {
     for row in rows {
         let field = |column: &&str| match &row[*column] {
             Json::Null => String::new(),
-            Json::String(text) => output::csv_field(text),
+            Json::String(text) => csv_field(text),
             other => other.to_string(),
         };
         say!("{}", COLUMNS.iter().map(field).collect::<Vec<_>>().join(","));

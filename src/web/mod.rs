@@ -6,7 +6,7 @@
 //! `today` and `task` are a CSM's day (`pane` is one task with all that is needed for it, `consequences` says what comes of each
 //! word, `bulk` takes one for many, `days` are days as people say them, `task_notes` keeps ticks and notes), `search` finds what somebody looks for, `accounts` and `account` find a customer and say everything about
 //! it (`timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `approvals` are the runs that wait
-//! for a person, `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
+//! for a person, `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `answers` what surveys brought, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
 //! whatever watches the process. `guard` stands before all of them: it answers
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
@@ -38,6 +38,7 @@ use crate::worker::shared::Shared;
 
 mod account;
 mod accounts;
+mod answers;
 mod approvals;
 mod bulk;
 mod connections;
@@ -68,6 +69,7 @@ mod unsubscribe;
 mod warning_limit;
 mod why;
 
+pub use answers::{ANSWER_COLUMNS, answers_csv};
 use warning_limit::WarningLimit;
 
 /// The longest body that a form may send, in bytes.
@@ -191,6 +193,9 @@ fn for_colleagues() -> Router<Arc<WebState>> {
         .route("/accounts/{id}/reports/{report}/{at}", get(reports::show))
         .route("/accounts/{id}/reports/{report}/{at}/pdf", get(reports::show_pdf))
         .route("/stages", get(stages::show))
+        .route("/answers", get(answers::list))
+        .route("/answers.csv", get(answers::export))
+        .route("/answers/{id}/tags", post(answers::tag))
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/approve", post(approvals::approve))

@@ -32,6 +32,7 @@ macro_rules! templates {
 const TEMPLATES: &[(&str, &str)] = templates![
     "account.html",
     "accounts.html",
+    "answers.html",
     "approval.html",
     "approvals.html",
     "base.html",

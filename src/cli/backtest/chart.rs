@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use chrono::{Datelike, Days, NaiveDate};
 
-use crate::cli::output::csv_field;
 use crate::clock::Instant;
+use crate::printable::csv_field;
 use crate::rehearsal::backtest::{Backtest, Tally};
 
 /// The longest bar, in characters.

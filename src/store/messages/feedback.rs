@@ -37,6 +37,16 @@ pub struct AnswerFilter {
     pub limit: Option<i64>,
 }
 
+/// The longest tag, in characters.
+pub const LONGEST_TAG: usize = 60;
+
+/// A tag as it is kept: a word or a few, without a comma; `None` where it is none.
+pub fn read_tag(text: &str) -> Option<&str> {
+    let tag = text.trim();
+    let is_tag = !tag.is_empty() && tag.chars().count() <= LONGEST_TAG;
+    (is_tag && !tag.contains(|c: char| c.is_control() || c == ',')).then_some(tag)
+}
+
 /// What becomes of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagDeed {

@@ -7,7 +7,6 @@ use super::{Finding, Source};
 /// after them.
 const ORDER: [&[&str]; 23] = [
     &["printable"],
-    ["printable"],
     &[
         "address",
         "clock",

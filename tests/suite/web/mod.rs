@@ -18,6 +18,7 @@ use crate::support::database;
 
 mod account;
 mod accounts;
+mod answers;
 mod approvals;
 mod connections;
 mod damaged_links;

@@ -6,12 +6,14 @@
 //! - `runs`: the pages of playbooks, with runs and enrollments;
 //! - `approvals`: runs that wait for a person, and whom they would touch;
 //! - `messages`: the list of messages and the page of one;
+//! - `answers`: answers to surveys, and how they went from month to month;
 //! - `accounts`: the list of accounts, and what the page of one begins with;
 //! - `timeline`: what happened to one account and what was done.
 
 use crate::store::Store;
 
 mod accounts;
+mod answers;
 mod approvals;
 mod messages;
 mod runs;
@@ -20,6 +22,7 @@ mod timeline;
 mod today;
 
 pub use accounts::{AccountEnrollmentRow, AccountFilter, AccountHeader, AccountOwner, AccountRow, read_json};
+pub use answers::{AnswerCount, AnswerListFilter, AnswerListRow};
 pub use approvals::HeldOfCsm;
 pub use messages::{AttemptRow, MessageRow, MessageWhole};
 pub use runs::{EnrollmentRow, HeldRow, RunRow};
