@@ -30,6 +30,8 @@ pub struct GoalRecord {
     pub goal: String,
     pub at: Instant,
     pub progress: GoalProgress,
+    /// Whether the file of its plan is still there.
+    pub in_force: bool,
 }
 
 /// How far a goal is.

@@ -62,7 +62,7 @@ impl World {
         if !self.history.plans.iter().any(|record| record.plan == plan) {
             self.history.plans.push(PlanRecord { plan: plan.clone(), since: at, by_step: false });
         }
-        self.history.goals.push(GoalRecord { plan, goal, at, progress });
+        self.history.goals.push(GoalRecord { plan, goal, at, progress, in_force: true });
         self.history.goals.sort_by_key(|record| record.at);
     }
 }

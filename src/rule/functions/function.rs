@@ -42,7 +42,7 @@ pub trait Function: Sync {
     /// `{small x}` is the text `x` in small letters; `{number}` the account's column that the call names, `{csm}` its `csm_id`;
     /// `{events}`, `{scores}`, `{tickets}`, `{contacts}`, `{changes}`,
     /// `{enrollments}`, `{tasks}`, `{messages}`, `{labels}`, `{plans}` and `{goals}` are relations, and `{touches}` is that of the account's events
-    /// which the configuration names as touches. Each table is bound to the account, and nothing in the
+    /// which the configuration names as touches; `{playbooks}` are the files that were published, documents included, which belong to no account. Each other table is bound to the account, and nothing in the
     /// text can raise an error whatever the data.
     fn sql(&self, args: &[Arg]) -> &'static str;
 

@@ -15,7 +15,7 @@ impl Function for Fact {
     }
 
     fn summary(&self) -> &'static str {
-        "How many goals of the account's success plans, or of one of them, are missed: their time is over, and they are not reached."
+        "How many goals of the account's success plans, or of one of them, are missed: their time is over, and they are not reached. A plan whose file is gone has none."
     }
 
     fn params(&self) -> &'static [Param] {
@@ -32,12 +32,16 @@ impl Function for Fact {
 
     fn sql(&self, args: &[Arg]) -> &'static str {
         if args.is_empty() {
-            "(select count(*) from (select distinct on (g.plan, g.goal) g.state from {goals} g \
-              where {whose g} and g.at <= {as_of} order by g.plan, g.goal, g.at desc) l where l.state = 'missed')"
+            "(select count(*) from (select distinct on (g.plan, g.goal) g.plan, g.state from {goals} g \
+              where {whose g} and g.at <= {as_of} order by g.plan, g.goal, g.at desc) l \
+              where l.state = 'missed' \
+              and not exists (select from {playbooks} f where f.id = l.plan and not f.present))"
         } else {
-            "(select count(*) from (select distinct on (g.plan, g.goal) g.state from {goals} g \
+            "(select count(*) from (select distinct on (g.plan, g.goal) g.plan, g.state from {goals} g \
               where {whose g} and g.plan = {plan} and g.at <= {as_of} \
-              order by g.plan, g.goal, g.at desc) l where l.state = 'missed')"
+              order by g.plan, g.goal, g.at desc) l \
+              where l.state = 'missed' \
+              and not exists (select from {playbooks} f where f.id = l.plan and not f.present))"
         }
     }
 
@@ -51,7 +55,7 @@ impl Function for Fact {
         let goals: BTreeSet<(&str, &str)> = history
             .goals
             .iter()
-            .filter(|record| is_asked(&record.plan))
+            .filter(|record| record.in_force && is_asked(&record.plan))
             .map(|record| (record.plan.as_str(), record.goal.as_str()))
             .collect();
         let latest = goals.into_iter().filter_map(|(plan, goal)| history.goal(plan, goal, call.as_of));

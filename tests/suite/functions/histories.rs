@@ -481,6 +481,10 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
             enroll(playbook, Some("c0"), "goal", true, long_ago, (Some(lately), Some(lately)));
         }
     }
+    // The file of this plan is gone.
+    let gone = json!({ "id": "gone", "kind": "plan", "revision": "r", "file": "gone.yaml", "present": false,
+        "slots_after": stamp(now()), "published_at": stamp(now()), "problems": [] });
+    rows.entry("keepwell.playbooks").or_default().push(gone);
     for (relation, rows) in rows {
         insert(pool, relation, rows).await;
     }

@@ -9,7 +9,7 @@ use super::*;
 
 /// Adds plans, and goals at several instants.
 pub fn generate(history: &mut History, dice: &mut Dice, marks: &[Instant]) {
-    for plan in ["launch", "it's"] {
+    for plan in ["launch", "it's", "gone"] {
         if dice.roll(3) == 0 {
             continue;
         }
@@ -22,7 +22,13 @@ pub fn generate(history: &mut History, dice: &mut Dice, marks: &[Instant]) {
                 let share = dice.maybe(|dice| dice.roll(101) as f64);
                 found.insert(dice.instant(marks), GoalProgress { state, share, ..GoalProgress::unmeasured(3.0) });
             }
-            let record = |(at, progress)| GoalRecord { plan: plan.to_owned(), goal: goal.to_owned(), at, progress };
+            let record = |(at, progress)| GoalRecord {
+                plan: plan.to_owned(),
+                goal: goal.to_owned(),
+                at,
+                progress,
+                in_force: plan != "gone",
+            };
             history.goals.extend(found.into_iter().map(record));
         }
     }

@@ -125,6 +125,35 @@ async fn a_goal_is_missed_when_its_time_is_over_and_may_be_reached_later() {
 }
 
 #[tokio::test]
+async fn the_goals_of_a_plan_whose_file_is_gone_are_not_missed() {
+    let world = World::new().await;
+    world.playbook("plan: p\nabout: x\nschedule: \"0 9 * * *\"\ngoals: [{ id: g, value: account.seats * 1, target: 10, within: 1d }]\n");
+    let steps = "  - wait: 30d\n  - task: { title: Call, to: csm }";
+    world.playbook(&playbook(
+        "missed",
+        "when: account.goals_missed() > 0\ngoal: account.goals_missed(\"p\") == 0",
+        steps,
+    ));
+    world.account("a1", json!({ "seats": 1 })).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.run_at("2026-03-04T09:00:00Z").await;
+    assert_eq!(lines(&world.enrollments().await, "account state"), ["a1 active"]);
+    world.account("a2", json!({ "seats": 1 })).await;
+    world
+        .sql(
+            "insert into keepwell.goals (account_id, plan, goal, at, state, target)
+             values ('a2', 'p', 'g', '2026-03-04', 'missed', 10)",
+        )
+        .await;
+    // The playbook that names it goes on as it was published.
+    world.expect_mistakes();
+    world.remove("p");
+    world.run_at("2026-03-05T09:00:00Z").await;
+    world.pass_at("2026-03-05T09:15:00Z").await;
+    assert_eq!(lines(&world.enrollments().await, "account state"), ["a1 goal"]);
+}
+
+#[tokio::test]
 async fn a_step_gives_a_plan_to_those_for_whom_it_is_not() {
     let world = World::new().await;
     world.playbook(&FIRST_MONTH.replace("when: account.seats != none && account.seats >= 5", "when: false"));

@@ -359,7 +359,7 @@ pub(crate) fn quoted(subject: Subject, column: &str) -> String {
 }
 
 /// What the relations of our own state are called in the database.
-const OWN: [(&str, &str); 8] = [
+const OWN: [(&str, &str); 9] = [
     ("enrollments", "keepwell.enrollments"),
     ("tasks", "keepwell.tasks"),
     ("messages", "keepwell.messages"),
@@ -368,4 +368,5 @@ const OWN: [(&str, &str); 8] = [
     ("answers", "keepwell.answers"),
     ("plans", "keepwell.plans"),
     ("goals", "keepwell.goals"),
+    ("playbooks", "keepwell.playbooks"),
 ];

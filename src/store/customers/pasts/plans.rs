@@ -33,22 +33,24 @@ pub(super) async fn read(
     struct PastGoal {
         plan: String,
         at: Instant,
+        in_force: bool,
         #[sqlx(flatten)]
         progress: ProgressRow,
     }
     let goals: Vec<PastGoal> = sqlx::query_as(
         "select g.account_id, g.plan, g.goal, g.at, g.state, g.value, g.start, g.target, g.progress, g.due_at,
-             g.reached_at, g.missed_at, g.milestones
+             g.reached_at, g.missed_at, g.milestones,
+             not exists (select from keepwell.playbooks f where f.id = g.plan and not f.present) as in_force
          from keepwell.goals g where g.account_id = any($1) and g.at <= $2 order by g.at",
     )
     .bind(ids)
     .bind(wanted.until)
     .fetch_all(&mut **transaction)
     .await?;
-    for PastGoal { plan, at, progress } in goals {
+    for PastGoal { plan, at, in_force, progress } in goals {
         let (account, goal, progress) = progress.into_progress();
         if let Some(past) = pasts.get_mut(account.as_str()) {
-            past.history.goals.push(GoalRecord { plan, goal, at, progress });
+            past.history.goals.push(GoalRecord { plan, goal, at, progress, in_force });
         }
     }
     Ok(())
