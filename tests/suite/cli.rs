@@ -226,10 +226,13 @@ async fn a_person_has_the_last_word() {
     let (ring, note) = (id("ring"), id("note"));
     let wrong = home.run(&["task", "done", &ring, "--outcome", "somehow"]);
     assert!(wrong.code == 1 && wrong.stderr.contains("outcome"), "{wrong:?}");
-    home.done(&["task", "done", &ring, "--outcome", "no answer"]);
+    let done = home.done(&["task", "done", &ring, "--outcome", "no answer"]).stdout;
+    assert!(done.contains("The journey is over") && done.contains(&format!("`keepwell task undo {ring}`")), "{done}");
     assert_eq!(home.run(&["task", "done", &ring]).code, 1, "it is not open any more");
     assert_eq!(home.run(&["task", "dismiss", &note]).code, 1, "a reason is needed");
     home.done(&["task", "dismiss", &note, "--because", "a friend did it"]);
+    let nothing = home.run(&["task", "undo", "00000000-0000-0000-0000-000000000000"]);
+    assert!(nothing.code == 1 && nothing.stderr.contains("nothing was done with task"), "{nothing:?}");
     assert_eq!(home.run(&["task", "done", "00000000-0000-0000-0000-000000000000"]).code, 1);
     let tasks = home.rows(&["tasks", "--playbook", "call", "--account", "a1"]);
     let ring = one(&tasks, "step", "ring");
