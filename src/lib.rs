@@ -51,6 +51,7 @@ pub mod side_by_side;
 pub mod statistics;
 pub mod telemetry;
 pub mod timestamp;
+pub mod user;
 pub mod zone;
 
 pub mod postgres;

@@ -8,6 +8,7 @@
 //! - [`enrollments`]: who is on the way through a playbook, and transitions;
 //! - [`tasks`]: tasks of colleagues, their escalation and handover;
 //! - [`messages`]: the outbox, markers, outcomes, suppressions, the budget;
+//! - [`users`]: who may use the pages, sessions, links and attempts to log in;
 //! - [`upkeep`]: stops, the audit, retention, clocks and the database's identity;
 //! - [`views`]: what the command line and the pages list;
 //! - [`sql`]: how statements are sent, whatever they are about;
@@ -52,6 +53,7 @@ pub mod runs;
 pub mod sql;
 pub mod tasks;
 pub mod upkeep;
+pub mod users;
 pub mod views;
 
 /// How long a claim holds unless it is renewed.

@@ -111,9 +111,11 @@ fn no_update_is_volatile_and_rows_are_locked_in_one_place_only() {
         "runs/run.rs",
         "tasks/manual_changes.rs",
         "tasks/undo.rs",
+        "users/login_attempts.rs",
+        "users/mod.rs",
     ];
     assert_eq!(
         locking, known,
-        "rows are locked where mail is claimed, weighed, marked, settled, gathered, ranked and given back, where a wish is written for all addresses of a contact, by runs, releases and for the room of a day, by an erasure, by an import of what accounts were, and by what a person does with tasks and undoes"
+        "rows are locked where mail is claimed, weighed, marked, settled, gathered, ranked and given back, where a wish is written for all addresses of a contact, by runs, releases and for the room of a day, by an erasure, by an import of what accounts were, by what a person does with tasks and undoes, and of users so that one admin stays"
     );
 }

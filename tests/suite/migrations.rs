@@ -39,6 +39,7 @@ const SUMS: &str = "
     0024_event_delays.sql  402fd0d855ca844ebffd3569535df872e33b80ec3fa2179399e78508a0897d80
     0028_task_acts.sql  25b7906c219c37100aef0aaecffb05a2e2f01b7a49ac59a232455435b3f70dfa
     0029_reports.sql  806383596c8f9b93635e01d08a65171a0e295288c6f6bd6c0b446121b5c68d5d
+    0030_users.sql  4ec67e7f9b8304f5ebc73ac69bf5b7793a2d49b717f3c24f23e99be9deddc41d
 ";
 
 #[test]

@@ -30,14 +30,15 @@ do $$ begin
     end if;
 end $$";
 
-/// What it reads of both schemas; the installation's secret is not for it.
+/// What it reads of both schemas; secrets of the installation and of users are not for it.
 const GRANT: &str = "
 begin;
 select pg_advisory_xact_lock(4963210715);
 grant usage on schema customers, keepwell to keepwell_reader;
 grant select on all tables in schema customers to keepwell_reader;
 grant select on all tables in schema keepwell to keepwell_reader;
-revoke select on keepwell.installation from keepwell_reader;
+revoke select on keepwell.installation, keepwell.users, keepwell.sessions, keepwell.password_links
+    from keepwell_reader;
 commit";
 
 /// Lets the role log in.

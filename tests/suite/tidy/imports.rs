@@ -17,6 +17,7 @@ const ORDER: [&[&str]; 23] = [
         "diagnostic",
         "telemetry",
         "timestamp",
+        "user",
         "zone",
     ],
     &["postgres"],
@@ -43,7 +44,8 @@ const ORDER: [&[&str]; 23] = [
 ];
 
 /// A crate and the only places that may name it.
-const CRATES: [(&str, &[&str]); 12] = [
+const CRATES: [(&str, &[&str]); 13] = [
+    ("argon2", &["user"]),
     ("sqlx", &["postgres", "store"]),
     ("lettre", &["delivery"]),
     ("mail_parser", &["delivery"]),
