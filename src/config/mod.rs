@@ -5,7 +5,7 @@
 //!
 //! This file has [`Config`] and its short keys; `form` lists them. Keys with keys of their own have
 //! a file each: [`limits`], [`mail`], [`store`], `notify`, `retention`, `web`, `webhooks`.
-//! [`read_url`], `language` and `roles` read one key each; `refusal` reports a value that cannot be used.
+//! [`ip_range`] is a value of `web`. [`read_url`], `language` and `roles` read one key each; `refusal` reports a value that cannot be used.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 use chrono::{Duration, NaiveDate};
 use chrono_tz::Tz;
+
+use ip_range::IpRange;
 
 use crate::diagnostic::Diagnostic;
 use crate::playbook::budget::Budget;
@@ -26,6 +28,7 @@ use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{Guardrails, Source, guardrails, timezone};
 
 mod form;
+pub mod ip_range;
 mod language;
 pub mod limits;
 pub mod mail;
@@ -89,12 +92,17 @@ pub struct Config {
     pub limits: TimeLimits,
     /// Hears of holds and failures of playbooks that name nobody.
     pub alerts_to: Option<String>,
-    /// Where the web pages are served, on this machine only; `None` is `off`.
+    /// Where the web pages are served; `None` is `off`. Where other machines
+    /// reach it, [`Config::web_url`] is there, and users log in.
     pub listen: Option<SocketAddr>,
     /// Where customers' pages are served, and nothing else; `None` is at `listen`.
     pub public_listen: Option<SocketAddr>,
     /// Where health is told, and nothing else; `None` is at `listen` only.
     pub ops_listen: Option<SocketAddr>,
+    /// The header in which a proxy says which user it brings.
+    pub user_header: Option<String>,
+    /// Where such proxies are.
+    pub trusted_proxies: Vec<IpRange>,
     /// The address that colleagues open, for links in what is sent to them.
     pub web_url: Option<String>,
     /// Whether CSMs get their notices by e-mail.
@@ -134,6 +142,8 @@ impl Default for Config {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
             public_listen: None,
             ops_listen: None,
+            user_header: None,
+            trusted_proxies: Vec::new(),
             web_url: None,
             notify_csm_email: true,
             notify_csm_slack: None,
@@ -227,6 +237,7 @@ impl Config {
         if let Some(node) = fields.take("web") {
             let web = web::read(file, node, self.listen, fields.problems());
             (self.listen, self.public_listen, self.ops_listen) = (web.listen, web.public_listen, web.ops_listen);
+            (self.user_header, self.trusted_proxies) = (web.user_header, web.trusted_proxies);
             self.web_url = web.url;
         }
         if let Some(node) = fields.take("notify") {

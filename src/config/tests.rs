@@ -29,6 +29,24 @@ fn colleagues_find_the_pages() {
 }
 
 #[test]
+fn other_machines_reach_the_pages_by_https_only() {
+    for url in ["https://keepwell.acme.example", "http://localhost:7717", "http://127.0.0.1:7717", "http://[::1]"] {
+        let (config, problems) = parsed(&format!("web: {{ listen: \"0.0.0.0:7717\", url: \"{url}\" }}\n"));
+        assert!(problems.is_empty(), "{url}: {problems:?}");
+        assert_eq!(config.listen, Some(SocketAddr::from(([0, 0, 0, 0], 7717))), "{url}");
+    }
+}
+
+#[test]
+fn a_proxy_says_who_it_brings() {
+    let (config, problems) =
+        parsed("web: { user_header: X-Forwarded-User, trusted_proxies: [127.0.0.1, 10.0.0.0/8] }\n");
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(config.user_header.as_deref(), Some("X-Forwarded-User"));
+    assert_eq!(config.trusted_proxies, ["127.0.0.1", "10.0.0.0/8"].map(|range| range.parse().unwrap()));
+}
+
+#[test]
 fn reads_every_key_of_this_release() {
     let (config, problems) = parsed(concat!(
         "timezone: Europe/Berlin\nlanguage: pt_BR\nholidays: [2026-12-25, 2027-02-05..2027-02-12]\ncatch_up: 2h\n",
@@ -120,6 +138,10 @@ fn refuses_with_a_place() {
         ("mail: { undo_window: 1 business day }\n", "1:22 KW0601"),
         ("touch_events: meeting_held\n", "1:15 KW0103"),
         ("web: { listen: \"0.0.0.0:80\" }\n", "1:16 KW0601"),
+        ("web: { listen: \"0.0.0.0:80\", url: http://keepwell.acme.example }\n", "1:16 KW0601"),
+        ("web: { user_header: X-User }\n", "1:21 KW0601"),
+        ("web: { user_header: \"X User\", trusted_proxies: [127.0.0.1] }\n", "1:21 KW0601"),
+        ("web: { trusted_proxies: [proxy] }\n", "1:26 KW0601"),
         ("web: { listen: here }\n", "1:16 KW0601"),
         ("web: { public_listen: here }\n", "1:23 KW0601"),
         ("web: { public_listen: \"localhost:7717\" }\n", "1:23 KW0601"),
