@@ -11,6 +11,7 @@ use super::WebState;
 use super::fact::{self, Fact, number};
 use super::page::{Frame, Notice, Trouble, Web, account_href, below};
 use super::playbook_views::{RunView, held_name, run_view};
+use super::visitor::Visitor;
 use crate::catalog;
 use crate::clock::Instant;
 use crate::playbook::source::SourceFile;
@@ -21,8 +22,6 @@ use crate::store::views::web::{HeldOfCsm, HeldRow, RunRow};
 
 /// How many of those who wait are named.
 const NAMED: i64 = 500;
-/// Who is recorded as having said it. Nobody logs in yet.
-const BY: &str = "a colleague";
 
 const UNKNOWN: Trouble = Trouble::NotFound("There is no such run.");
 
@@ -90,16 +89,16 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
 }
 
 /// A person lets them in.
-pub(super) async fn approve(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
+pub(super) async fn approve(State(web): Web, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Trouble> {
     let (playbook, slot) = resolve_run(&web, &id).await?;
-    let answer = web.store.approve_run(&playbook, slot, BY, web.clock.now()).await?;
+    let answer = web.store.approve_run(&playbook, slot, &visitor.name, web.clock.now()).await?;
     respond(&web, &playbook, slot, answer).await
 }
 
 /// A person drops the run.
-pub(super) async fn discard(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
+pub(super) async fn discard(State(web): Web, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Trouble> {
     let (playbook, slot) = resolve_run(&web, &id).await?;
-    let answer = web.store.discard_run(&playbook, slot, BY, web.clock.now()).await?;
+    let answer = web.store.discard_run(&playbook, slot, &visitor.name, web.clock.now()).await?;
     respond(&web, &playbook, slot, answer).await
 }
 

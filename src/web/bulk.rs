@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::WebState;
 use super::days::reader_zone;
 use super::page::{Frame, Notice, Trouble, Web, account_name, local_path, with_pair};
-use super::task::BY;
 use super::task_view::UNASSIGNED;
+use super::visitor::Visitor;
 use crate::action::snooze::Snooze;
 use crate::clock::Instant;
 use crate::rehearsal::explanation::{ConsequenceLine, TaskChoice};
@@ -54,7 +54,7 @@ struct BulkLine {
 }
 
 /// A person's word on the ticked tasks.
-pub(super) async fn act(State(web): Web, RawForm(body): RawForm) -> Result<Response, Trouble> {
+pub(super) async fn act(State(web): Web, visitor: Visitor, RawForm(body): RawForm) -> Result<Response, Trouble> {
     let form = read(&body)?;
     let now = web.clock.now();
     let back = local_path(&form.back).to_owned();
@@ -89,7 +89,7 @@ pub(super) async fn act(State(web): Web, RawForm(body): RawForm) -> Result<Respo
         }
         _ => return Err(refused("Please choose what to do with the tasks. They are as they were.")),
     };
-    let act = web.store.act_on_tasks(&tasks, &deed, BY, now).await?;
+    let act = web.store.act_on_tasks(&tasks, &deed, &visitor.name, now).await?;
     let left = form.tasks.len() - act.changed();
     let mut path = with_pair(&back, "act", &act.id.to_string());
     if left > 0 {

@@ -7,11 +7,13 @@
 //! makes room for a new one; a request at work is never cut off.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -53,10 +55,10 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: impl Futu
     let accept = async {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     table.make_room().await;
                     let connection = table.enter();
-                    tokio::spawn(converse(stream, router.clone(), connection, stopped.clone()));
+                    tokio::spawn(converse(stream, peer, router.clone(), connection, stopped.clone()));
                 }
                 Err(error) => {
                     let error = error.to_string();
@@ -76,12 +78,19 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: impl Futu
 }
 
 /// Answers the requests of one client.
-async fn converse(stream: TcpStream, router: Router, connection: Connection, mut stopping: watch::Receiver<bool>) {
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    connection: Connection,
+    mut stopping: watch::Receiver<bool>,
+) {
     let (activity, close) = (connection.activity.clone(), connection.close.clone());
     let working = activity.is_working();
     let pages = TowerToHyperService::new(router);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(activity.clone());
+        request.extensions_mut().insert(ConnectInfo(peer));
         pages.call(request)
     });
     let mut builder = http1::Builder::new();

@@ -38,6 +38,8 @@ pub(super) async fn head(request: Request, next: Next) -> Response {
     };
     default(header::CONTENT_SECURITY_POLICY, POLICY);
     default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    // For browsers that do not know `frame-ancestors`.
+    default(header::X_FRAME_OPTIONS, "DENY");
     // Not `no-referrer`: with that, browsers post forms with `Origin: null`.
     default(header::REFERRER_POLICY, "same-origin");
     default(header::CACHE_CONTROL, "no-store");
@@ -58,10 +60,12 @@ pub(super) async fn admit(
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(host) = host(&request) else {
+    let host = host(&request);
+    // Probes of an orchestrator may say none.
+    if host.is_none() && audience != Audience::Operations {
         return Trouble::refusal(StatusCode::BAD_REQUEST, "The request does not say which host it is for.")
             .into_response();
-    };
+    }
     // No address of ours and no word of a form holds a zero character, and
     // the database takes none.
     if request.uri().to_string().contains("%00") {
@@ -69,7 +73,8 @@ pub(super) async fn admit(
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if audience == Audience::Colleagues
-        && let Err(refusal) = admit_to_all(&state, &request, &host, reads)
+        && let Some(host) = &host
+        && let Err(refusal) = admit_to_all(&state, &request, host, reads)
     {
         return refusal.into_response();
     }
@@ -120,7 +125,14 @@ fn admit_to_all(state: &WebState, request: &Request, host: &Authority, reads: bo
             return Err(Trouble::NotFound("There is no such page."));
         }
     }
-    if !reads && !for_customers && !is_ours(request.headers(), host) {
+    let is_claimed = || state.identity.is_claimed(request.headers(), request.extensions());
+    let is_ours = || match sender(request.headers(), host, own && state.own_host_is_secure) {
+        Sender::OurPage => true,
+        Sender::OtherSite => false,
+        // A browser that sends a cookie says more.
+        Sender::NoBrowser => !is_claimed(),
+    };
+    if !reads && !for_customers && !is_ours() {
         return Err(Trouble::refusal(
             StatusCode::FORBIDDEN,
             "This was sent from another site and has not been carried out. Do it from the page itself.",
@@ -162,16 +174,28 @@ fn host(request: &Request) -> Option<Authority> {
     .filter(|authority| !authority.as_str().contains('@'))
 }
 
-/// Whether a write comes from our own pages. What sends neither header is not
-/// a browser of our days.
-fn is_ours(headers: &HeaderMap, host: &Authority) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site == "same-origin" || site == "none";
-    }
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
+/// Where a write comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    OurPage,
+    OtherSite,
+    /// It says nothing of it, as no browser of our days does.
+    NoBrowser,
+}
+
+/// Where a write comes from that was sent to this host; `is_secure` says that
+/// our pages are opened there by https only.
+fn sender(headers: &HeaderMap, host: &Authority, is_secure: bool) -> Sender {
+    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    let is_own_origin = |origin: &str| {
+        let plain = origin.strip_prefix("http://").filter(|_| !is_secure);
+        let authority = plain.or_else(|| origin.strip_prefix("https://"));
+        authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host.as_str()))
     };
-    let origin = origin.to_str().unwrap_or_default();
-    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host.as_str()))
+    let is_ours = match (headers.get("sec-fetch-site"), origin) {
+        (Some(site), _) => site == "same-origin" || site == "none",
+        (None, Some(origin)) => is_own_origin(origin),
+        (None, None) => return Sender::NoBrowser,
+    };
+    if is_ours { Sender::OurPage } else { Sender::OtherSite }
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::WebState;
 use super::guard::PREVIEW_POLICY;
 use super::page::{Frame, Notice, Trouble, Web, account_href, account_name, below, capitalize, href, moment};
+use super::visitor::Visitor;
 use crate::message::channel::{Channel, ChannelProperties, Witness};
 use crate::message::state;
 use crate::store::messages::manual_outcomes::{ManualOutcome, SettleAnswer};
@@ -163,6 +164,7 @@ pub(super) struct Said {
 /// A person has looked it up.
 pub(super) async fn settle(
     State(web): Web,
+    visitor: Visitor,
     Path(id): Path<String>,
     form: Result<Form<Said>, FormRejection>,
 ) -> Result<Response, Trouble> {
@@ -171,7 +173,7 @@ pub(super) async fn settle(
     let Form(said) = form.map_err(|rejected| unread(rejected.status()))?;
     let outcome = ManualOutcome::ALL.into_iter().find(|outcome| outcome.state().name() == said.verdict);
     let outcome = outcome.ok_or_else(|| unread(StatusCode::UNPROCESSABLE_ENTITY))?;
-    match web.store.settle_unknown(id, outcome, "a colleague", web.clock.now()).await? {
+    match web.store.settle_unknown(id, outcome, &visitor.name, web.clock.now()).await? {
         SettleAnswer::Taken => Ok(Redirect::to(&below("/messages", &id.to_string())).into_response()),
         SettleAnswer::Known => {
             let notice = Notice::error("What became of it is known, so nothing has changed.".to_owned());

@@ -2,12 +2,14 @@
 //! link in a mail.
 //!
 //! Everything is rendered on the server and works without JavaScript, of which there is one small file, `keepwell.js`; the
-//! pages of colleagues are for this machine only. One resource per file:
+//! pages of colleagues are for those who log in, or for this machine only. One resource per file:
 //! `today` and `task` are a CSM's day (`pane` is one task with all that is needed for it, `consequences` says what comes of each
 //! word, `bulk` takes one for many, `days` are days as people say them, `task_notes` keeps ticks and notes), `search` finds what somebody looks for, `accounts` and `account` find a customer and say everything about
 //! it (`timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `approvals` are the runs that wait
 //! for a person, `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `answers` what surveys brought, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
-//! whatever watches the process. `guard` stands before all of them: it answers
+//! whatever watches the process. `rights` is the table of all routes and who may use each; `access` lets people on by it, `identity`
+//! knows who they are (a `visitor`, by a session's `cookie`, a proxy's word, or nobody's), and `login` opens and ends sessions.
+//! `guard` stands before all of them: it answers
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
 //! browser goes away. `page` holds the templates and what every page shares,
@@ -26,7 +28,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{get, post};
 use chrono_tz::Tz;
 
 use crate::clock::Clock;
@@ -36,6 +37,7 @@ use crate::worker::health::Health;
 use crate::worker::lanes;
 use crate::worker::shared::Shared;
 
+mod access;
 mod account;
 mod accounts;
 mod answers;
@@ -43,13 +45,16 @@ mod approvals;
 mod bulk;
 mod connections;
 mod consequences;
+mod cookie;
 mod damaged_link;
 mod days;
 mod fact;
 mod goals;
 mod guard;
 mod health;
+mod identity;
 mod kpis;
+mod login;
 mod messages;
 mod page;
 mod pane;
@@ -57,6 +62,7 @@ mod playbook_views;
 mod playbooks;
 mod preferences;
 mod reports;
+pub mod rights;
 mod search;
 mod stages;
 mod survey;
@@ -66,10 +72,12 @@ mod task_view;
 mod timeline;
 mod today;
 mod unsubscribe;
+mod visitor;
 mod warning_limit;
 mod why;
 
 pub use answers::{ANSWER_COLUMNS, answers_csv};
+use identity::Identity;
 use warning_limit::WarningLimit;
 
 /// The longest body that a form may send, in bytes.
@@ -106,6 +114,10 @@ pub struct WebState {
     pub public_host: Option<String>,
     /// The host under which colleagues find the pages.
     pub own_host: Option<String>,
+    /// Whether that address begins with `https://`.
+    pub own_host_is_secure: bool,
+    /// How it is known who somebody is.
+    identity: Identity,
     /// Whether customers have a listener of their own, so that a proxy before
     /// that of colleagues brings colleagues.
     pub customers_are_apart: bool,
@@ -135,6 +147,8 @@ impl WebState {
             sender: sender(&config.mail.from),
             public_host: config.mail.public_url.as_deref().and_then(host_of_url),
             own_host: config.web_url.as_deref().and_then(host_of_url),
+            own_host_is_secure: config.web_url.as_deref().is_some_and(|url| url.starts_with("https://")),
+            identity: Identity::new(config),
             customers_are_apart: config.public_listen.is_some(),
             health: Arc::new(Health::new(Arc::new(lanes::progress()), Path::new("."), never)),
             command: "keepwell".to_owned(),
@@ -159,12 +173,7 @@ impl WebState {
 /// The pages for an audience, with everything that stands before them.
 pub fn router(audience: Audience, state: WebState) -> Router {
     let state = Arc::new(state);
-    let routes = match audience {
-        Audience::Colleagues => for_colleagues().merge(for_customers()).merge(for_operations()),
-        Audience::Customers => for_customers(),
-        Audience::Operations => for_operations(),
-    };
-    routes
+    rights::routes(audience, &state)
         .fallback(page::nothing_here)
         .method_not_allowed_fallback(page::not_possible)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
@@ -173,55 +182,6 @@ pub fn router(audience: Audience, state: WebState) -> Router {
         .layer(middleware::from_fn_with_state((audience, state.clone()), guard::admit))
         .layer(middleware::from_fn(guard::head))
         .with_state(state)
-}
-
-fn for_colleagues() -> Router<Arc<WebState>> {
-    Router::new()
-        .route("/", get(today::show).post(bulk::act))
-        .route("/tasks/{id}", get(task::show))
-        .route("/tasks/{id}/done", post(task::complete))
-        .route("/tasks/{id}/dismiss", post(task::dismiss))
-        .route("/tasks/{id}/snooze", post(task::snooze))
-        .route("/tasks/{id}/reassign", post(task::reassign))
-        .route("/tasks/{id}/checklist", post(task_notes::tick))
-        .route("/tasks/{id}/notes", post(task_notes::note))
-        .route("/search", get(search::find))
-        .route("/keepwell.js", get(page::script))
-        .route("/undo", post(task::undo))
-        .route("/accounts", get(accounts::list))
-        .route("/accounts/{id}", get(account::show))
-        .route("/accounts/{id}/reports/{report}/{at}", get(reports::show))
-        .route("/accounts/{id}/reports/{report}/{at}/pdf", get(reports::show_pdf))
-        .route("/stages", get(stages::show))
-        .route("/answers", get(answers::list))
-        .route("/answers.csv", get(answers::export))
-        .route("/answers/{id}/tags", post(answers::tag))
-        .route("/approvals", get(approvals::list))
-        .route("/approvals/{id}", get(approvals::show))
-        .route("/approvals/{id}/approve", post(approvals::approve))
-        .route("/approvals/{id}/discard", post(approvals::discard))
-        .route("/playbooks", get(playbooks::list))
-        .route("/playbooks/{id}", get(playbooks::show))
-        .route("/kpis", get(kpis::list))
-        .route("/kpis/{id}", get(kpis::show))
-        .route("/messages", get(messages::list))
-        .route("/messages/{id}", get(messages::show))
-        .route("/messages/{id}/settle", post(messages::settle))
-}
-
-fn for_customers() -> Router<Arc<WebState>> {
-    Router::new()
-        .route("/u/{token}", get(unsubscribe::ask).post(unsubscribe::take))
-        .route("/p/{token}", get(preferences::ask).post(preferences::take))
-        .route("/s/{token}", get(survey::ask).post(survey::take))
-        .route("/style.css", get(page::style))
-}
-
-fn for_operations() -> Router<Arc<WebState>> {
-    Router::new()
-        .route("/health", get(health::database))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
 }
 
 /// Serves the pages for an audience until `stop` is ready; then accepts nobody

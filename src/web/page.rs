@@ -13,9 +13,11 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::WebState;
+use super::visitor::{Proof, Visitor};
 use crate::clock::Instant;
 use crate::postgres::describe_error;
 use crate::store::upkeep::stopped::StopTarget;
+use crate::user::role::Role;
 
 /// What an extractor needs for the state.
 pub(super) type Web = State<Arc<WebState>>;
@@ -45,8 +47,10 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "kpi.html",
     "kpi_line.html",
     "kpis.html",
+    "login.html",
     "message.html",
     "messages.html",
+    "password.html",
     "playbook.html",
     "playbooks.html",
     "preferences.html",
@@ -151,6 +155,23 @@ pub(super) struct Frame {
     zone: &'static str,
     /// How Keepwell is called here.
     command: String,
+    /// Who has logged in.
+    user: Option<String>,
+    /// Whether they can log out here.
+    can_log_out: bool,
+    /// Whether nobody logs in.
+    is_open: bool,
+    may: Rights,
+}
+
+/// What the reader of a page may do; what they may not is not shown.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Rights {
+    /// On tasks and accounts.
+    work: bool,
+    /// On runs, mail and stops.
+    operate: bool,
+    manage_people: bool,
 }
 
 impl Frame {
@@ -169,7 +190,20 @@ impl Frame {
                 web.command
             )),
         };
-        Ok(Frame { page, banner, notice, zone: web.zone.name(), command: web.command.clone() })
+        let visitor = Visitor::current();
+        let may = |role| visitor.as_ref().is_some_and(|visitor| visitor.may(role));
+        let proof = visitor.as_ref().map(|visitor| visitor.proof);
+        Ok(Frame {
+            page,
+            banner,
+            notice,
+            zone: web.zone.name(),
+            command: web.command.clone(),
+            may: Rights { work: may(Role::Csm), operate: may(Role::Operator), manage_people: may(Role::Admin) },
+            can_log_out: proof == Some(Proof::Session),
+            is_open: proof == Some(Proof::Open),
+            user: visitor.filter(|visitor| visitor.proof != Proof::Open).map(|visitor| visitor.name),
+        })
     }
 
     /// The page with this status.

@@ -15,15 +15,13 @@ use super::days::reader_zone;
 use super::page::{Frame, Notice, Trouble, Web, href, local_path, moment, with_pair};
 use super::pane::{PaneView, pane};
 use super::task_view::{TaskForm, UNASSIGNED};
+use super::visitor::Visitor;
 use crate::action::snooze::Snooze;
 use crate::store::tasks::manual_changes::{TaskAct, TaskChange, TaskDeed};
 use crate::store::tasks::undo::{RecentAct, Undone};
 
 /// The longest outcome or reason, in characters.
 const LONGEST: usize = 200;
-
-/// Who is recorded as having said it. Nobody logs in yet.
-pub(super) const BY: &str = "a colleague";
 
 pub(super) const UNKNOWN: Trouble = Trouble::NotFound("There is no such task.");
 
@@ -48,6 +46,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
 /// A person completed it.
 pub(super) async fn complete(
     State(web): Web,
+    visitor: Visitor,
     Path(id): Path<String>,
     form: Result<Form<TaskForm>, FormRejection>,
 ) -> Result<Response, Trouble> {
@@ -63,12 +62,13 @@ pub(super) async fn complete(
         let words = "Please say with which outcome: a later step of the journey goes by it. The task is still open.";
         return again(&web, id, words, given).await;
     }
-    carry_out(&web, id, TaskDeed::Complete { outcome }, given).await
+    carry_out(&web, &visitor, id, TaskDeed::Complete { outcome }, given).await
 }
 
 /// A person says that it is not needed.
 pub(super) async fn dismiss(
     State(web): Web,
+    visitor: Visitor,
     Path(id): Path<String>,
     form: Result<Form<TaskForm>, FormRejection>,
 ) -> Result<Response, Trouble> {
@@ -94,12 +94,13 @@ pub(super) async fn dismiss(
         }
         _ => TaskDeed::Dismiss { because },
     };
-    carry_out(&web, id, deed, given).await
+    carry_out(&web, &visitor, id, deed, given).await
 }
 
 /// A person puts it off.
 pub(super) async fn snooze(
     State(web): Web,
+    visitor: Visitor,
     Path(id): Path<String>,
     form: Result<Form<TaskForm>, FormRejection>,
 ) -> Result<Response, Trouble> {
@@ -108,7 +109,7 @@ pub(super) async fn snooze(
     let zone = web.store.task_zone(id).await?.ok_or(UNKNOWN)?;
     let zone = reader_zone(zone.as_deref(), web.zone);
     match Snooze::read(until, web.clock.now(), &web.calendar, zone) {
-        Some(snooze) => carry_out(&web, id, TaskDeed::Snooze(snooze), given).await,
+        Some(snooze) => carry_out(&web, &visitor, id, TaskDeed::Snooze(snooze), given).await,
         None => again(&web, id, "Please choose a later day. The task is as it was.", given).await,
     }
 }
@@ -116,6 +117,7 @@ pub(super) async fn snooze(
 /// A person gives it to somebody else.
 pub(super) async fn reassign(
     State(web): Web,
+    visitor: Visitor,
     Path(id): Path<String>,
     form: Result<Form<TaskForm>, FormRejection>,
 ) -> Result<Response, Trouble> {
@@ -124,7 +126,7 @@ pub(super) async fn reassign(
     if !known && given.to != UNASSIGNED {
         return again(&web, id, "Please choose who gets the task. It is as it was.", given).await;
     }
-    carry_out(&web, id, TaskDeed::Reassign { to: Some(given.to.clone()).filter(|_| known) }, given).await
+    carry_out(&web, &visitor, id, TaskDeed::Reassign { to: Some(given.to.clone()).filter(|_| known) }, given).await
 }
 
 /// What the form under a notice carries.
@@ -137,11 +139,15 @@ pub(super) struct UndoForm {
 }
 
 /// A person takes back what they did a moment ago.
-pub(super) async fn undo(State(web): Web, form: Result<Form<UndoForm>, FormRejection>) -> Result<Response, Trouble> {
+pub(super) async fn undo(
+    State(web): Web,
+    visitor: Visitor,
+    form: Result<Form<UndoForm>, FormRejection>,
+) -> Result<Response, Trouble> {
     const NOTHING: Trouble = Trouble::NotFound("There is nothing that could be undone.");
     let Ok(Form(given)) = form else { return Err(NOTHING) };
     let act = given.act.parse().map_err(|_| NOTHING)?;
-    match web.store.undo_task_act(act, BY, web.clock.now()).await? {
+    match web.store.undo_task_act(act, &visitor.name, web.clock.now()).await? {
         Undone::Done(_) => Ok(Redirect::to(local_path(&given.back)).into_response()),
         Undone::TooLate => Err(Trouble::refusal(
             StatusCode::CONFLICT,
@@ -164,8 +170,14 @@ pub(super) fn sent(id: &str, form: Result<Form<TaskForm>, FormRejection>) -> Res
 }
 
 /// Does it, and goes back to the inbox, which says so.
-async fn carry_out(web: &WebState, id: Uuid, deed: TaskDeed, given: TaskForm) -> Result<Response, Trouble> {
-    let TaskAct { id: act, changes } = web.store.act_on_tasks(&[id], &deed, BY, web.clock.now()).await?;
+async fn carry_out(
+    web: &WebState,
+    visitor: &Visitor,
+    id: Uuid,
+    deed: TaskDeed,
+    given: TaskForm,
+) -> Result<Response, Trouble> {
+    let TaskAct { id: act, changes } = web.store.act_on_tasks(&[id], &deed, &visitor.name, web.clock.now()).await?;
     match changes.first().copied().unwrap_or(TaskChange::Unknown) {
         TaskChange::Changed => {
             Ok(Redirect::to(&with_pair(local_path(&given.back), "act", &act.to_string())).into_response())

@@ -7,8 +7,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use uuid::Uuid;
 
 use super::page::{Trouble, Web, local_path, with_pair};
-use super::task::{BY, UNKNOWN, again, sent};
+use super::task::{UNKNOWN, again, sent};
 use super::task_view::TaskForm;
+use super::visitor::Visitor;
 
 /// The longest note, in characters.
 const LONGEST: usize = 2_000;
@@ -33,6 +34,7 @@ pub(super) async fn tick(State(web): Web, Path(id): Path<String>, RawForm(body):
 /// One more note.
 pub(super) async fn note(
     State(web): Web,
+    visitor: Visitor,
     Path(id): Path<String>,
     form: Result<Form<TaskForm>, FormRejection>,
 ) -> Result<Response, Trouble> {
@@ -44,7 +46,7 @@ pub(super) async fn note(
     if note.chars().count() > LONGEST {
         return again(&web, id, "The note is too long: 2,000 characters are the limit.", given).await;
     }
-    if !web.store.note_on_task(id, note, BY, web.clock.now()).await? {
+    if !web.store.note_on_task(id, note, &visitor.name, web.clock.now()).await? {
         return Err(UNKNOWN);
     }
     Ok(to_task(id, &given.back))

@@ -17,6 +17,7 @@ use super::page::{Frame, Trouble, Web, account_href, account_name, href};
 use super::pane::{Colleague, PaneView, colleagues, pane};
 use super::task::act_notice;
 use super::task_view::{TaskForm, UNASSIGNED};
+use super::visitor::Visitor;
 use crate::action::staff::USUAL_CAPACITY;
 use crate::clock::Instant;
 use crate::playbook::calendar::local_date;
@@ -176,7 +177,7 @@ pub(super) async fn show(
         Some(one.capacity.unwrap_or(USUAL_CAPACITY))
     };
     let inbox = match asked.csm.as_str() {
-        "" => first(&counts),
+        "" => own(&counts),
         EVERYBODY => Inbox::Everybody,
         UNASSIGNED => Inbox::Unassigned,
         name => Inbox::Of(name.to_owned()),
@@ -188,7 +189,7 @@ pub(super) async fn show(
         None => match &inbox {
             // Somebody's last task may just have been done, by an address or by
             // a colleague who has left.
-            Inbox::Of(who) if who.contains('@') || !asked.act.is_empty() => who.clone(),
+            Inbox::Of(who) if who.contains('@') || !asked.act.is_empty() || is_own(who) => who.clone(),
             Inbox::Unassigned => NOBODY.to_owned(),
             _ => return Err(Trouble::NotFound("There is no such colleague.")),
         },
@@ -254,12 +255,21 @@ pub(super) async fn show(
     Frame::new(&web, "inbox", notice).await?.page(StatusCode::OK, "today.html", today)
 }
 
-fn first(counts: &[OpenCount]) -> Inbox {
+/// The inbox of the reader, else of the first who has something to do.
+fn own(counts: &[OpenCount]) -> Inbox {
+    if let Some(csm_id) = Visitor::current().and_then(|visitor| visitor.csm_id) {
+        return Inbox::Of(csm_id);
+    }
     let busy = counts.iter().find(|one| one.open > 0 && one.name.is_some());
     match busy.and_then(|one| one.assignee.clone()) {
         Some(csm) => Inbox::Of(csm),
         None => Inbox::Everybody,
     }
+}
+
+/// Whether it is the inbox of the reader, who may be no CSM of the store yet.
+fn is_own(csm: &str) -> bool {
+    Visitor::current().is_some_and(|visitor| visitor.csm_id.as_deref() == Some(csm))
 }
 
 fn people(

@@ -1,4 +1,4 @@
--- Who uses the pages, what they may do, and how they log in; and who ended a task.
+-- Who uses the pages, what they may do, and how they log in.
 
 create table keepwell.users (
     -- In lower case; never another's again.
@@ -49,7 +49,3 @@ create table keepwell.login_attempts (
 comment on table keepwell.login_attempts is
     'coordinator: failed logins, which make the next ones wait. Written by logins; deleted by one that succeeds, and an hour after the last.';
 create index login_attempts_last on keepwell.login_attempts (last_at);
-
-alter table keepwell.tasks add column ended_by text;
-comment on column keepwell.tasks.ended_by is
-    'who completed or dismissed it; null where no person did, and for tasks that ended before this was kept';

@@ -23,9 +23,11 @@ mod approvals;
 mod connections;
 mod damaged_links;
 mod kpis;
+mod logins;
 mod preferences;
 mod refusals;
 mod reports;
+mod rights;
 mod stages;
 mod today;
 
@@ -114,8 +116,7 @@ impl Site {
         })
         .await;
         let store = Store::connect(database.options.clone(), 4);
-        let now: DateTime<Utc> = "2026-03-02T12:00:00Z".parse().expect("an instant");
-        let state = WebState::new(shared(&store, config), Clock::Fixed(now)).called("keepwell --demo".to_owned());
+        let state = WebState::new(shared(&store, config), Clock::Fixed(now())).called("keepwell --demo".to_owned());
         Site { router: router(Audience::Colleagues, state), store, pool: database.pool().await }
     }
 
@@ -160,6 +161,11 @@ impl Site {
             .await
             .expect("the table is there")
     }
+}
+
+/// When everything here happens.
+fn now() -> DateTime<Utc> {
+    "2026-03-02T12:00:00Z".parse().expect("an instant")
 }
 
 fn shared(store: &Store, config: &Config) -> Arc<Shared> {
