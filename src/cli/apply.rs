@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::Global;
 use super::database::Database;
 use super::plan::saved::SavedPlan;
 use super::plan::{Made, all_as_json, make};
-use super::{Global, somebody};
 use crate::clock::Clock;
+use crate::ids::Person;
 use crate::postgres::describe_error;
 use crate::store::runs::releases::ReleaseAnswer;
 use crate::store::runs::run_id;
@@ -121,7 +122,7 @@ async fn carry_out(shared: &Arc<Shared>, saved: &SavedPlan, playbook: &str) -> a
             others.join(", ")
         );
         let now = Clock::System.now();
-        is_approved = store.approve_run(playbook, slot, &somebody(), now).await? == ReleaseAnswer::Taken;
+        is_approved = store.approve_run(playbook, slot, Person(&shared.operator), now).await? == ReleaseAnswer::Taken;
         if is_approved {
             runs::release_as_of_slot(shared, playbook, slot, now).await?;
         }

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::Global;
 use super::database::Database;
 use super::stop::describe;
-use super::{Global, somebody};
 use crate::clock::Clock;
+use crate::ids::Person;
 use crate::store::Store;
 use crate::store::upkeep::stopped::{ITSELF, StopTarget};
 
@@ -21,12 +22,12 @@ pub struct Options {
 
 pub async fn confirm(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let database = Database::open(global, 2).await?;
-    let done = confirmed(&database.store, options.yes).await;
+    let done = confirmed(&database.store, options.yes, &global.person()).await;
     database.close().await;
     done
 }
 
-async fn confirmed(store: &Store, yes: bool) -> anyhow::Result<ExitCode> {
+async fn confirmed(store: &Store, yes: bool, by: &str) -> anyhow::Result<ExitCode> {
     let now = Clock::System.now();
     let stopped = store.stopped().await?;
     let found = stopped.stops.iter().filter(|stop| stop.target == StopTarget::All && stop.by == ITSELF);
@@ -56,7 +57,7 @@ async fn confirmed(store: &Store, yes: bool) -> anyhow::Result<ExitCode> {
         );
         return Ok(ExitCode::FAILURE);
     }
-    store.confirm_epoch(&somebody(), now).await?;
+    store.confirm_epoch(Person(by), now).await?;
     match store.stopped().await?.stops.iter().find(|stop| stop.target == StopTarget::All) {
         Some(stop) => say!("confirmed; still stopped: {stop}"),
         None => say!("confirmed: this database may send"),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::database::{Database, configuration};
 use super::person::SubjectArguments;
 use super::run::{files, no_variables, shared};
-use super::{Format, Global, output, somebody};
+use super::{Format, Global, output};
 use crate::clock::{Clock, Instant};
 use crate::delivery::Channel;
 use crate::enrollment::Enrollment;
@@ -40,7 +40,7 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     let config = configuration(global)?;
     let now = options.at.unwrap_or_else(|| Clock::System.now());
     let database = Database::open_customers(global, 4).await?;
-    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
+    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.person())?;
     let store = &shared.store;
     let playbook = &store.name_of_now(&options.playbook).await?;
     // What is published is in force; the files count only where nothing is.
@@ -81,8 +81,8 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     match decided {
         Err(reason) => skipped = Some(reason),
         Ok(mut enrollment) => {
-            enroll_requests::named_by(&mut enrollment, &somebody());
-            if store.enroll_named(&enrollment, &somebody(), now).await? {
+            enroll_requests::named_by(&mut enrollment, &global.person());
+            if store.enroll_named(&enrollment, crate::ids::Person(&global.person()), now).await? {
                 rows = store.list_enrollments(&Filter { id: Some(enrollment.id), ..Filter::default() }).await?;
             } else {
                 skipped = Some("active".to_owned());
@@ -121,7 +121,8 @@ pub struct CancelOptions {
 pub async fn cancel(global: &Global, options: &CancelOptions) -> anyhow::Result<ExitCode> {
     let id = options.enrollment;
     let database = Database::open(global, 2).await?;
-    let cancelled = database.store.cancel_enrollment(id, &somebody(), Clock::System.now()).await?;
+    let cancelled =
+        database.store.cancel_enrollment(id, crate::ids::Person(&global.person()), Clock::System.now()).await?;
     let rows = database.store.list_enrollments(&Filter { id: Some(id), ..Filter::default() }).await?;
     database.close().await;
     match cancelled {

@@ -8,8 +8,6 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Subcommand)]
 pub enum UnsupportedCommand {
     #[command(hide = true)]
-    User(Anything),
-    #[command(hide = true)]
     Token(Anything),
 }
 

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 use uuid::Uuid;
 
+use super::Global;
 use super::database::Database;
-use super::{Global, somebody};
 use crate::clock::Clock;
+use crate::ids::Person;
 use crate::store::messages::manual_outcomes::{ManualOutcome, SettleAnswer};
 
 /// What a person says of a message.
@@ -38,7 +39,7 @@ pub async fn run(global: &Global, command: &MessageCommand) -> anyhow::Result<Ex
         Outcome::Failed => ManualOutcome::Failed,
     };
     let database = Database::open(global, 2).await?;
-    let answer = database.store.settle_unknown(*id, outcome, &somebody(), Clock::System.now()).await?;
+    let answer = database.store.settle_unknown(*id, outcome, Person(&global.person()), Clock::System.now()).await?;
     database.close().await;
     match answer {
         SettleAnswer::Taken => say!("message {id}: {}", outcome.state()),

@@ -74,6 +74,7 @@ mod suppress;
 mod systemd;
 mod task;
 mod test;
+mod user;
 
 /// Rule-driven playbooks for customer success.
 #[derive(Debug, Parser)]
@@ -103,6 +104,9 @@ struct Global {
     /// The configuration; keepwell.yaml if it is there.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Who acts, for the record of what people did; else the system's user.
+    #[arg(long = "as", global = true, value_name = "NAME", value_parser = acting_name)]
+    acting_as: Option<String>,
     /// Whether the database refuses every write, and none is created or upgraded.
     #[arg(skip)]
     read_only: bool,
@@ -112,6 +116,11 @@ impl Global {
     /// How this program is called with the same options, for a command to copy.
     fn command(&self) -> String {
         format!("keepwell{}", self.repeated())
+    }
+
+    /// Who acts, for the record.
+    fn person(&self) -> String {
+        self.acting_as.clone().unwrap_or_else(system_user)
     }
 
     /// The options that differ from the usual ones.
@@ -245,6 +254,9 @@ enum Command {
     Erase(person::EraseOptions),
     /// What people did: stops, approvals, erasures and the like.
     Audit(audit::Options),
+    /// Who may use the pages.
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Is this installation sound: database, mail, domain, bounces.
     Doctor(doctor::Options),
     /// Bring CSV or JSON Lines into the customer store.
@@ -352,6 +364,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Export(options) => person::export(global, &options).await,
         Command::Erase(options) => person::erase(global, &options).await,
         Command::Audit(options) => audit::run(global, &options).await,
+        Command::User(command) => user::run(global, &command).await,
         Command::Doctor(options) => doctor::run(global, &options).await,
         Command::Import(options) => import::run(global, &options).await,
         Command::Mcp(options) => mcp::run(global, &options).await,
@@ -370,9 +383,16 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(1)
 }
 
-/// The person at the keyboard, for the record.
-fn somebody() -> String {
+/// The user of the system who runs this.
+fn system_user() -> String {
     std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "command line".to_owned())
+}
+
+/// Reads the name of somebody who acts.
+fn acting_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let is_good = !name.is_empty() && name.chars().count() <= 64 && !name.chars().any(char::is_control);
+    if is_good { Ok(name.to_owned()) } else { Err("a name has 1 to 64 characters".to_owned()) }
 }
 
 /// Reads an instant: RFC 3339.

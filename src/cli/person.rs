@@ -9,7 +9,7 @@ use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value as Json, json};
 
 use super::database::Database;
-use super::{Format, Global, output, somebody};
+use super::{Format, Global, output};
 use crate::clock::Clock;
 use crate::store::Store;
 use crate::store::customers::data_subject::Person;
@@ -121,7 +121,10 @@ pub async fn erase(global: &Global, options: &EraseOptions) -> anyhow::Result<Ex
             return Err(error);
         }
     };
-    let erasure = database.store.erase(&subject, &options.also, options.dry_run, &somebody(), now).await?;
+    let erasure = database
+        .store
+        .erase(&subject, &options.also, options.dry_run, crate::ids::Person(&global.person()), now)
+        .await?;
     database.close().await;
     let Erasure::Done(erased) = erasure else {
         anyhow::bail!("a mail to {subject} is just being sent: nothing was erased, try again in a minute");

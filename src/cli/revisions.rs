@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::database::{Database, configuration};
 use super::run::{no_variables, shared};
-use super::{Format, Global, output, somebody};
+use super::{Format, Global, output};
 use crate::clock::Clock;
 use crate::delivery::Channel;
+use crate::ids::Person;
 use crate::store::Store;
 use crate::store::runs::publications::{PublicationRow, RollbackAnswer};
 
@@ -110,7 +111,7 @@ fn find<'a>(rows: &'a [PublicationRow], playbook: &str, revision: &str) -> anyho
 pub async fn roll_back(global: &Global, options: &RollbackOptions) -> anyhow::Result<ExitCode> {
     let config = configuration(global)?;
     let database = Database::open_customers(global, 2).await?;
-    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
+    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.person())?;
     let done = async {
         let RollbackOptions { playbook, revision } = options;
         let rows = publications(&shared.store, playbook).await?;
@@ -124,7 +125,7 @@ pub async fn roll_back(global: &Global, options: &RollbackOptions) -> anyhow::Re
         if let Some(why) = unusable {
             anyhow::bail!("this version of Keepwell cannot use the revision {revision}: {why}");
         }
-        let answer = shared.store.roll_back(playbook, revision, &somebody(), Clock::System.now()).await?;
+        let answer = shared.store.roll_back(playbook, revision, Person(&global.person()), Clock::System.now()).await?;
         match answer {
             RollbackAnswer::Done => {}
             RollbackAnswer::Current => anyhow::bail!("{revision} is in force already"),

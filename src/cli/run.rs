@@ -119,7 +119,7 @@ async fn carry_out(
     let data = if global.demo { global.data.join("demo") } else { global.data.clone() };
     let _claim = claim_for_publishing(&global.playbooks);
     let database = Database::open_customers(global, CONNECTIONS).await?;
-    let shared = shared(database.store.clone(), config, channel, variables)?;
+    let shared = shared(database.store.clone(), config, channel, variables, global.person())?;
     let _ = started.set(shared.clone());
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
     let progress = Arc::new(lanes::progress());
@@ -132,6 +132,11 @@ async fn carry_out(
     let pages = match listeners {
         None => None,
         Some(listeners) => {
+            let link = first_admin_link(&shared).await;
+            if let Err(error) = link {
+                database.close().await;
+                return Err(error);
+            }
             let for_pages = Shared::for_pages(shared.store.for_pages(PAGE_CONNECTIONS), shared.config.clone())?;
             let state = WebState::new(Arc::new(for_pages), Clock::System);
             Some(listeners.serve(state.called(global.command()).of_daemon(health), &stop))
@@ -226,6 +231,24 @@ fn warn_of_mail(shared: &Shared) {
     }
 }
 
+/// Says how people log in: where nobody does, and where nobody can yet.
+async fn first_admin_link(shared: &Shared) -> anyhow::Result<()> {
+    let config = &shared.config;
+    let Some(listen) = config.listen else { return Ok(()) };
+    let by_header = config.user_header.is_some();
+    if listen.ip().is_loopback() && !by_header && !shared.store.has_users().await? {
+        tracing::info!(
+            "nobody logs in: whoever reaches the page may do everything, until `keepwell user add NAME --role admin`"
+        );
+        return Ok(());
+    }
+    if let Some((name, token)) = shared.store.make_first_admin_link(by_header, Clock::System.now()).await? {
+        let link = super::user::link(config, &token);
+        tracing::warn!(link, "no admin can log in yet: this link sets the password of `{name}`, once, within 24 hours");
+    }
+    Ok(())
+}
+
 /// Warns when colleagues and customers come by the same address.
 fn warn_of_pages(config: &Config) {
     if config.customers_share_pages() {
@@ -246,7 +269,13 @@ pub fn no_variables() -> Variables {
 }
 
 /// What the workers share.
-pub fn shared(store: Store, config: Config, channel: Channel, variables: Variables) -> anyhow::Result<Arc<Shared>> {
+pub fn shared(
+    store: Store,
+    config: Config,
+    channel: Channel,
+    variables: Variables,
+    operator: String,
+) -> anyhow::Result<Arc<Shared>> {
     let listen =
         config.public_listen.or(config.listen).map_or_else(|| "127.0.0.1:7717".to_owned(), |listen| listen.to_string());
     let public_url = config.mail.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
@@ -261,7 +290,7 @@ pub fn shared(store: Store, config: Config, channel: Channel, variables: Variabl
         pace: Pace::default(),
         domains: Domains::default(),
         under_way: UnderWay::default(),
-        operator: super::somebody(),
+        operator,
         public_url: public_url.trim_end_matches('/').to_owned(),
         config,
     }))

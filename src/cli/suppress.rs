@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::Global;
 use super::database::Database;
-use super::{Global, somebody};
 use crate::clock::Clock;
 use crate::delivery::parse_address;
 use crate::store::messages::suppressions::CLASSES;
@@ -27,7 +27,7 @@ pub struct Options {
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let address = parse_address(&options.address)?;
     let database = Database::open(global, 2).await?;
-    let (class, by, now) = (options.class.as_str(), somebody(), Clock::System.now());
+    let (class, by, now) = (options.class.as_str(), global.person(), Clock::System.now());
     if options.lift {
         let lifted = database.store.lift(&address, class, Person(&by), now).await?;
         database.close().await;

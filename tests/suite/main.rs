@@ -70,4 +70,5 @@ mod stories;
 mod support;
 mod survey_marks;
 mod tidy;
+mod user_command;
 mod web;

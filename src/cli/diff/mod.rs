@@ -130,7 +130,8 @@ async fn make(
     if has_errors {
         checked.print_to_stderr();
     }
-    let shared = shared(database.store.clone(), checked.config.clone(), Channel::Captured, no_variables())?;
+    let shared =
+        shared(database.store.clone(), checked.config.clone(), Channel::Captured, no_variables(), global.person())?;
     let before = match sources {
         None => published_texts(&shared).await?,
         Some(sources) => earlier_texts(&shared, &sources, &checked)?,

@@ -70,6 +70,7 @@ mod tests {
             data: ".keepwell".into(),
             demo: false,
             config: None,
+            acting_as: None,
             read_only: true,
         };
         let workplace = Workplace { global, facts: None };

@@ -17,7 +17,7 @@ use self::saved::SavedPlan;
 use super::check::{Checked, check_against};
 use super::database::Database;
 use super::run::{no_variables, shared};
-use super::{Format, Global, output};
+use super::{Format, Global, output, system_user};
 use crate::clock::{Clock, Instant};
 use crate::delivery::Channel;
 use crate::facts::SubjectId;
@@ -129,7 +129,7 @@ pub(super) async fn make(
     }
     let refused = checked.files_with_errors();
     let known = checked.known.clone();
-    let shared = shared(database.store.clone(), checked.config, Channel::Captured, no_variables())?;
+    let shared = shared(database.store.clone(), checked.config, Channel::Captured, no_variables(), global.person())?;
     let (mut wanted, mut revisions) = (Vec::new(), BTreeMap::new());
     for ready in checked.playbooks {
         let id = ready.playbook.id.clone();
@@ -158,7 +158,7 @@ pub(super) async fn plan_file(store: &Store, checked: Checked, file: &str, slot:
     let Some(ready) = found.and_then(Arc::into_inner) else {
         anyhow::bail!("this playbook has mistakes: mend them first");
     };
-    let shared = shared(store.clone(), checked.config, Channel::Captured, no_variables())?;
+    let shared = shared(store.clone(), checked.config, Channel::Captured, no_variables(), system_user())?;
     let rendering = Rendering { texts: false, mails: false, account: None };
     let plans = plan_all(&shared, vec![ready], Some(&checked.known), slot, rendering).await?;
     plans.into_iter().next().context("the playbook was not planned")

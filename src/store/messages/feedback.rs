@@ -5,6 +5,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::clock::Instant;
+use crate::ids::Person;
 use crate::store::Store;
 use crate::store::upkeep::audit::record;
 
@@ -88,7 +89,7 @@ impl Store {
         answer: Uuid,
         tag: &str,
         deed: TagDeed,
-        by: &str,
+        by: Person<'_>,
         now: Instant,
     ) -> sqlx::Result<Option<Vec<String>>> {
         let mut tx = self.pool().begin().await?;

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::transitions::{among, learn};
 use crate::clock::Instant;
+use crate::ids::Person;
 use crate::message::outcome::Fact;
 use crate::message::state::State;
 use crate::store::Store;
@@ -49,13 +50,13 @@ impl Store {
         &self,
         id: Uuid,
         outcome: ManualOutcome,
-        by: &str,
+        by: Person<'_>,
         now: Instant,
     ) -> sqlx::Result<SettleAnswer> {
         let state = outcome.state();
         let reason = match outcome {
-            ManualOutcome::Accepted => format!("accepted, says {by}"),
-            ManualOutcome::Failed => format!("not accepted, says {by}"),
+            ManualOutcome::Accepted => format!("accepted, says {}", by.0),
+            ManualOutcome::Failed => format!("not accepted, says {}", by.0),
         };
         let mut tx = self.pool().begin().await?;
         let sent_at = match outcome {

@@ -75,7 +75,7 @@ impl Store {
         let hash = self.address_hash(address).await?;
         let mut tx = self.pool().begin().await?;
         suppress_hash(&mut tx, &hash, Suppression { class, source: "command line" }, now).await?;
-        record(&mut tx, "suppress", by.0, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
+        record(&mut tx, "suppress", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
         tx.commit().await
     }
 
@@ -98,7 +98,7 @@ impl Store {
                 .bind(&hash)
                 .execute(&mut *tx)
                 .await?;
-            record(&mut tx, "lift", by.0, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
+            record(&mut tx, "lift", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
         }
         tx.commit().await?;
         Ok(lifted.rows_affected() > 0)

@@ -4,6 +4,7 @@ use serde_json::json;
 use sqlx::{FromRow, PgConnection};
 
 use crate::clock::Instant;
+use crate::ids::Person;
 use crate::store::Store;
 use crate::store::upkeep::audit::record;
 
@@ -102,7 +103,7 @@ impl Store {
         &self,
         playbook: &str,
         revision: &str,
-        by: &str,
+        by: Person<'_>,
         now: Instant,
     ) -> sqlx::Result<RollbackAnswer> {
         let mut tx = self.pool().begin().await?;
@@ -137,7 +138,7 @@ impl Store {
         .bind(file)
         .execute(&mut *tx)
         .await?;
-        record_publication(&mut tx, playbook, revision, Origin { by, cause: Cause::Rollback }, now).await?;
+        record_publication(&mut tx, playbook, revision, Origin { by: by.0, cause: Cause::Rollback }, now).await?;
         record(&mut tx, "rollback", by, &json!({ "playbook": playbook, "revision": revision }), now).await?;
         tx.commit().await?;
         Ok(RollbackAnswer::Done)

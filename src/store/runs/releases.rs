@@ -9,6 +9,7 @@ use super::run::{Run, claim, delete_held, is_ours, of_holder};
 use super::tally::Entered;
 use crate::clock::Instant;
 use crate::enrollment::Enrollment;
+use crate::ids::Person;
 use crate::store::Store;
 use crate::store::enrollments::stored_enrollment::new_rows;
 use crate::store::lease::{Lost, unless_lost};
@@ -63,7 +64,7 @@ impl Store {
         &self,
         playbook: &str,
         slot: Instant,
-        by: &str,
+        by: Person<'_>,
         now: Instant,
     ) -> sqlx::Result<ReleaseAnswer> {
         let mut tx = self.pool().begin().await?;
@@ -88,7 +89,7 @@ impl Store {
                 .bind(playbook)
                 .bind(slot)
                 .bind(now)
-                .bind(by)
+                .bind(by.0)
                 .execute(&mut *tx)
                 .await?;
                 record(&mut tx, "approve", by, &json!({ "playbook": playbook, "slot": slot }), now).await?;
@@ -105,7 +106,7 @@ impl Store {
         &self,
         playbook: &str,
         slot: Instant,
-        by: &str,
+        by: Person<'_>,
         now: Instant,
     ) -> sqlx::Result<ReleaseAnswer> {
         let lease_now = self.lease_clock().await?;
@@ -132,7 +133,7 @@ impl Store {
                 .bind(playbook)
                 .bind(slot)
                 .bind(now)
-                .bind(by)
+                .bind(by.0)
                 .execute(&mut *tx)
                 .await?;
                 delete_held(&mut tx, playbook, slot).await?;

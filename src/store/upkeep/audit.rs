@@ -8,19 +8,20 @@ use serde_json::Value as Json;
 use sqlx::PgConnection;
 
 use crate::clock::Instant;
+use crate::ids::Person;
 use crate::store::Store;
 
 /// Writes a deed down.
 pub(crate) async fn record(
     tx: &mut PgConnection,
     deed: &str,
-    by: &str,
+    by: Person<'_>,
     about: &Json,
     now: Instant,
 ) -> sqlx::Result<()> {
     sqlx::query("insert into keepwell.audit (at, by, deed, about) values ($1, $2, $3, $4)")
         .bind(now)
-        .bind(by)
+        .bind(by.0)
         .bind(deed)
         .bind(about)
         .execute(tx)

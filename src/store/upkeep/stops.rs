@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 use super::audit::record;
 use super::stopped::{ITSELF, Stop, StopTarget, Stopped};
 use crate::clock::Instant;
+use crate::ids::Person;
 use crate::message::channel::Channel;
 use crate::store::Store;
 use crate::store::messages::insert::OwnerNotice;
@@ -62,7 +63,12 @@ pub(crate) async fn insert_and_tell(
 
 /// Takes a stop back; false when there was none. What made the machine stop a
 /// playbook does not count again from the same moment on.
-pub(crate) async fn lift(tx: &mut PgConnection, target: &StopTarget, by: &str, now: Instant) -> sqlx::Result<bool> {
+pub(crate) async fn lift(
+    tx: &mut PgConnection,
+    target: &StopTarget,
+    by: Person<'_>,
+    now: Instant,
+) -> sqlx::Result<bool> {
     let lifted = sqlx::query("delete from keepwell.control where scope = $1").bind(target.scope());
     let lifted = lifted.execute(&mut *tx).await?.rows_affected() > 0;
     if lifted {
@@ -77,10 +83,16 @@ pub(crate) async fn lift(tx: &mut PgConnection, target: &StopTarget, by: &str, n
 impl Store {
     /// Stops a target. Stopping it twice is the same; returns whether this was
     /// the first time.
-    pub async fn stop(&self, target: &StopTarget, by: &str, reason: Option<&str>, now: Instant) -> sqlx::Result<bool> {
+    pub async fn stop(
+        &self,
+        target: &StopTarget,
+        by: Person<'_>,
+        reason: Option<&str>,
+        now: Instant,
+    ) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
-        let stopped = insert(&mut tx, target, by, reason, now).await?;
-        if stopped && by != ITSELF {
+        let stopped = insert(&mut tx, target, by.0, reason, now).await?;
+        if stopped && by.0 != ITSELF {
             record(&mut tx, "stop", by, &target.about(), now).await?;
         }
         tx.commit().await?;
@@ -89,7 +101,7 @@ impl Store {
 
     /// Takes a stop back; returns whether there was one. Resuming everything
     /// lifts the stop of everything and leaves those of single playbooks.
-    pub async fn resume(&self, target: &StopTarget, by: &str, now: Instant) -> sqlx::Result<bool> {
+    pub async fn resume(&self, target: &StopTarget, by: Person<'_>, now: Instant) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
         let lifted = lift(&mut tx, target, by, now).await?;
         tx.commit().await?;

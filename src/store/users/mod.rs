@@ -172,7 +172,7 @@ impl Store {
             UserChange::Enable => ("enable-user", json!({ "user": name })),
             UserChange::Role(role) => ("change-role", json!({ "user": name, "role": role.name() })),
         };
-        record(&mut tx, deed, by.0, &about, now).await?;
+        record(&mut tx, deed, by, &about, now).await?;
         tx.commit().await?;
         Ok(UserAnswer::Changed)
     }
@@ -194,7 +194,7 @@ async fn insert(tx: &mut PgConnection, user: NewUser<'_>, by: Person<'_>, now: I
     .await?;
     let added = added.rows_affected() > 0;
     if added {
-        record(tx, "add-user", by.0, &json!({ "user": user.name, "role": user.role.name() }), now).await?;
+        record(tx, "add-user", by, &json!({ "user": user.name, "role": user.role.name() }), now).await?;
     }
     Ok(added)
 }

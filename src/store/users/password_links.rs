@@ -58,7 +58,7 @@ impl Store {
                 return Ok(None);
             }
             end_sessions(&mut tx, name).await?;
-            record(&mut tx, "set-password", name, &json!({ "user": name }), now).await?;
+            record(&mut tx, "set-password", Person(name), &json!({ "user": name }), now).await?;
         }
         tx.commit().await?;
         Ok(name)
@@ -110,6 +110,6 @@ async fn make(tx: &mut PgConnection, name: &str, by: Person<'_>, now: Instant) -
     if made.rows_affected() == 0 {
         return Ok(None);
     }
-    record(tx, "make-link", by.0, &json!({ "user": name }), now).await?;
+    record(tx, "make-link", by, &json!({ "user": name }), now).await?;
     Ok(Some(token))
 }

@@ -402,7 +402,10 @@ async fn what_was_looked_at_goes_with_its_account_and_after_its_time() {
     world.event("a2", "signed_up", "2026-03-04T08:30:00Z").await;
     world.pass_at("2026-03-04T10:30:00Z").await;
     assert_eq!(count(&world, "event_looks").await, 2);
-    let erased = world.store().erase(&Person::new("a1", None), &[], false, "dana", at("2026-03-04T11:00:00Z")).await;
+    let erased = world
+        .store()
+        .erase(&Person::new("a1", None), &[], false, keepwell::ids::Person("dana"), at("2026-03-04T11:00:00Z"))
+        .await;
     assert!(matches!(erased.unwrap(), Erasure::Done(_)));
     assert_eq!(count(&world, "event_looks where account_id = 'a1'").await, 0);
     assert_eq!(count(&world, "event_looks").await, 1);

@@ -19,7 +19,7 @@ async fn deeds_of_people_are_listed_in_their_order() {
     world.stop(StopTarget::Channel(Channel::Email), "2026-03-02T09:40:00Z").await;
     world.stop(StopTarget::Channel(Channel::Email), "2026-03-02T09:41:00Z").await;
     world.resume(StopTarget::Channel(Channel::Email)).await;
-    world.store().stop(&StopTarget::All, ITSELF, None, at("2026-03-02T09:50:00Z")).await.unwrap();
+    world.store().stop(&StopTarget::All, Person(ITSELF), None, at("2026-03-02T09:50:00Z")).await.unwrap();
     world.resume(StopTarget::All).await;
     world.store().suppress_by_hand("ann@a1.example", "all", Person("dana"), at("2026-03-02T09:55:00Z")).await.unwrap();
     let audit = world.store().list_audit(None).await.unwrap();

@@ -103,7 +103,12 @@ fn parts(place: &str) -> (&str, &str, &str) {
 
 async fn erase(world: &World, person: &str, dry_run: bool) -> Erased {
     let person = Person::readings(person).pop().unwrap();
-    match world.store().erase(&person, &[], dry_run, "dana", at("2026-03-04T09:00:00Z")).await.unwrap() {
+    match world
+        .store()
+        .erase(&person, &[], dry_run, keepwell::ids::Person("dana"), at("2026-03-04T09:00:00Z"))
+        .await
+        .unwrap()
+    {
         Erasure::Done(erased) => erased,
         Erasure::Busy => panic!("nothing is being sent"),
     }
@@ -180,12 +185,19 @@ async fn nothing_is_erased_while_a_mail_is_being_sent() {
     let before = found(&world, &FJORD).await;
     for person in ["a1", "a1/c1"] {
         let person = Person::readings(person).pop().unwrap();
-        let erased = world.store().erase(&person, &[], false, "dana", at("2026-03-04T09:00:00Z")).await.unwrap();
+        let erased = world
+            .store()
+            .erase(&person, &[], false, keepwell::ids::Person("dana"), at("2026-03-04T09:00:00Z"))
+            .await
+            .unwrap();
         assert_eq!(erased, Erasure::Busy);
     }
     assert_eq!(found(&world, &FJORD).await, before);
     let other = Person::new("a1", Some("c2"));
-    assert!(matches!(world.store().erase(&other, &[], false, "dana", at(MONDAY)).await, Ok(Erasure::Done(_))));
+    assert!(matches!(
+        world.store().erase(&other, &[], false, keepwell::ids::Person("dana"), at(MONDAY)).await,
+        Ok(Erasure::Done(_))
+    ));
 }
 
 #[tokio::test]

@@ -78,7 +78,9 @@ async fn answers_are_tagged_and_found_again() {
     answer(&world, "How", "answer=9", NOON).await;
     let store = world.store();
     let id = store.list_answers(&AnswerFilter::default()).await.unwrap()[0].id;
-    let tag = async |tag: &str, deed| store.tag_answer(id, tag, deed, "sam", at(NOON)).await.unwrap().unwrap();
+    let tag = async |tag: &str, deed| {
+        store.tag_answer(id, tag, deed, keepwell::ids::Person("sam"), at(NOON)).await.unwrap().unwrap()
+    };
     assert_eq!(tag("speed", TagDeed::Add).await, ["speed"]);
     assert_eq!(tag("价格", TagDeed::Add).await, ["speed", "价格"]);
     assert_eq!(tag("speed", TagDeed::Add).await, ["价格", "speed"]);
@@ -94,7 +96,10 @@ async fn answers_are_tagged_and_found_again() {
     assert_eq!((rows.len(), rows[0].value, rows[0].tags.clone()), (1, Some(8), vec!["speed".to_owned()]));
     let deeds: Vec<_> = store.list_audit(None).await.unwrap().into_iter().map(|row| row["deed"].clone()).collect();
     assert_eq!(deeds.iter().filter(|deed| **deed == "tag answer").count(), 3, "{deeds:?}");
-    assert_eq!(store.tag_answer(uuid::Uuid::nil(), "x", TagDeed::Add, "sam", at(NOON)).await.unwrap(), None);
+    assert_eq!(
+        store.tag_answer(uuid::Uuid::nil(), "x", TagDeed::Add, keepwell::ids::Person("sam"), at(NOON)).await.unwrap(),
+        None
+    );
 }
 
 /// The same form sent twice, as by a reload, is one answer; another one is a new one.
@@ -334,6 +339,6 @@ async fn answers_leave_with_the_data_of_their_account() {
     let person = Person::new("a1", Some("ann"));
     let exported = world.store().export(&person).await.unwrap().to_string();
     assert!(exported.contains("Too slow") && exported.contains("pulse"), "{exported}");
-    world.store().erase(&person, &[], false, "a test", at(NOON)).await.unwrap();
+    world.store().erase(&person, &[], false, keepwell::ids::Person("a test"), at(NOON)).await.unwrap();
     assert!(world.store().list_answers(&AnswerFilter::default()).await.unwrap().is_empty());
 }
