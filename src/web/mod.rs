@@ -8,7 +8,8 @@
 //! it (`timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `approvals` are the runs that wait
 //! for a person, `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `answers` what surveys brought, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
 //! whatever watches the process. `rights` is the table of all routes and who may use each; `access` lets people on by it, `identity`
-//! knows who they are (a `visitor`, by a session's `cookie`, a proxy's word, or nobody's), and `login` opens and ends sessions.
+//! knows who they are (a `visitor`, by a session's `cookie`, a proxy's word, or nobody's), and `login` opens and ends sessions;
+//! `people` are the users, for admins, and `audit` is what everybody did.
 //! `guard` stands before all of them: it answers
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
@@ -42,6 +43,7 @@ mod account;
 mod accounts;
 mod answers;
 mod approvals;
+mod audit;
 mod bulk;
 mod connections;
 mod consequences;
@@ -58,6 +60,7 @@ mod login;
 mod messages;
 mod page;
 mod pane;
+mod people;
 mod playbook_views;
 mod playbooks;
 mod preferences;

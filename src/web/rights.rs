@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use super::access;
 use super::{Audience, WebState};
 use super::{
-    account, accounts, answers, approvals, bulk, health, kpis, login, messages, page, playbooks, preferences, reports,
-    search, stages, survey, task, task_notes, today, unsubscribe,
+    account, accounts, answers, approvals, audit, bulk, health, kpis, login, messages, page, people, playbooks,
+    preferences, reports, search, stages, survey, task, task_notes, today, unsubscribe,
 };
 use crate::user::role::Role;
 
@@ -83,6 +83,13 @@ pub const ROUTES: &[Route] = routes! {
     Colleagues viewer   get  "/messages" messages::list;
     Colleagues viewer   get  "/messages/{id}" messages::show;
     Colleagues operator post "/messages/{id}/settle" messages::settle;
+    Colleagues operator get  "/audit" audit::list;
+    Colleagues admin    get  "/people" people::list;
+    Colleagues admin    post "/people" people::add;
+    Colleagues admin    post "/people/{name}/role" people::change_role;
+    Colleagues admin    post "/people/{name}/link" people::link;
+    Colleagues admin    post "/people/{name}/disable" people::disable;
+    Colleagues admin    post "/people/{name}/enable" people::enable;
     Colleagues anybody  get  "/keepwell.js" page::script;
     Colleagues anybody  get  "/login" login::show;
     Colleagues anybody  post "/login" login::log_in;
