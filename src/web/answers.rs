@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::kpis::{HistoryLine, history_line};
 use super::page::{Frame, Trouble, Web, account_href, account_name, below, date, href, moment};
+use super::visitor::Visitor;
 use super::{WebState, fact};
 use crate::clock::Instant;
 use crate::playbook::local_time;
@@ -229,6 +230,7 @@ pub(super) async fn export(
 /// A person puts a tag on an answer, or takes it off.
 pub(super) async fn tag(
     State(web): Web,
+    visitor: Visitor,
     Path(id): Path<String>,
     form: Result<Form<TagForm>, FormRejection>,
 ) -> Result<Response, Trouble> {
@@ -241,7 +243,7 @@ pub(super) async fn tag(
         return Err(Trouble::refusal(StatusCode::UNPROCESSABLE_ENTITY, words));
     };
     let deed = if form.deed == "remove" { TagDeed::Remove } else { TagDeed::Add };
-    web.store.tag_answer(id, tag, deed, "a colleague", web.clock.now()).await?.ok_or(UNKNOWN)?;
+    web.store.tag_answer(id, tag, deed, visitor.person(), web.clock.now()).await?.ok_or(UNKNOWN)?;
     let is_list = form.back.starts_with("/answers?") && !form.back.contains(char::is_control);
     Ok(Redirect::to(if is_list { &form.back } else { "/answers" }).into_response())
 }
