@@ -25,7 +25,7 @@ pub struct ContactId<'a>(pub &'a str);
 
 /// Who acts, by the name they give or the machine knows them by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Person<'a>(pub &'a str);
+pub struct Actor<'a>(pub &'a str);
 
 /// The id of a subject's way through a playbook. `entry_key` tells repeated
 /// enrollments of one subject apart.

@@ -13,7 +13,6 @@ use keepwell::store::views::impact::ImpactTerms;
 use keepwell::worker::{pass, runs::scheduler};
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::Options;
 use crate::support::world::{World, at, scheduled};
 
 const WORLDS: usize = 200;

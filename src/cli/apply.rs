@@ -15,7 +15,7 @@ use super::database::Database;
 use super::plan::saved::SavedPlan;
 use super::plan::{Made, all_as_json, make};
 use crate::clock::Clock;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::postgres::describe_error;
 use crate::store::runs::releases::ReleaseAnswer;
 use crate::store::runs::run_id;
@@ -122,7 +122,7 @@ async fn carry_out(shared: &Arc<Shared>, saved: &SavedPlan, playbook: &str) -> a
             others.join(", ")
         );
         let now = Clock::System.now();
-        is_approved = store.approve_run(playbook, slot, Person(&shared.operator), now).await? == ReleaseAnswer::Taken;
+        is_approved = store.approve_run(playbook, slot, Actor(&shared.operator), now).await? == ReleaseAnswer::Taken;
         if is_approved {
             runs::release_as_of_slot(shared, playbook, slot, now).await?;
         }

@@ -9,7 +9,7 @@ use super::Global;
 use super::database::Database;
 use super::stop::describe;
 use crate::clock::Clock;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::store::Store;
 use crate::store::upkeep::stopped::{ITSELF, StopTarget};
 
@@ -57,7 +57,7 @@ async fn confirmed(store: &Store, yes: bool, by: &str) -> anyhow::Result<ExitCod
         );
         return Ok(ExitCode::FAILURE);
     }
-    store.confirm_epoch(Person(by), now).await?;
+    store.confirm_epoch(Actor(by), now).await?;
     match store.stopped().await?.stops.iter().find(|stop| stop.target == StopTarget::All) {
         Some(stop) => say!("confirmed; still stopped: {stop}"),
         None => say!("confirmed: this database may send"),

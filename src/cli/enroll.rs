@@ -82,7 +82,7 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
         Err(reason) => skipped = Some(reason),
         Ok(mut enrollment) => {
             enroll_requests::named_by(&mut enrollment, &global.person());
-            if store.enroll_named(&enrollment, crate::ids::Person(&global.person()), now).await? {
+            if store.enroll_named(&enrollment, crate::ids::Actor(&global.person()), now).await? {
                 rows = store.list_enrollments(&Filter { id: Some(enrollment.id), ..Filter::default() }).await?;
             } else {
                 skipped = Some("active".to_owned());
@@ -122,7 +122,7 @@ pub async fn cancel(global: &Global, options: &CancelOptions) -> anyhow::Result<
     let id = options.enrollment;
     let database = Database::open(global, 2).await?;
     let cancelled =
-        database.store.cancel_enrollment(id, crate::ids::Person(&global.person()), Clock::System.now()).await?;
+        database.store.cancel_enrollment(id, crate::ids::Actor(&global.person()), Clock::System.now()).await?;
     let rows = database.store.list_enrollments(&Filter { id: Some(id), ..Filter::default() }).await?;
     database.close().await;
     match cancelled {

@@ -11,7 +11,7 @@ use super::run::{no_variables, shared};
 use super::{Format, Global, output};
 use crate::clock::Clock;
 use crate::delivery::Channel;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::store::Store;
 use crate::store::runs::publications::{PublicationRow, RollbackAnswer};
 
@@ -125,7 +125,7 @@ pub async fn roll_back(global: &Global, options: &RollbackOptions) -> anyhow::Re
         if let Some(why) = unusable {
             anyhow::bail!("this version of Keepwell cannot use the revision {revision}: {why}");
         }
-        let answer = shared.store.roll_back(playbook, revision, Person(&global.person()), Clock::System.now()).await?;
+        let answer = shared.store.roll_back(playbook, revision, Actor(&global.person()), Clock::System.now()).await?;
         match answer {
             RollbackAnswer::Done => {}
             RollbackAnswer::Current => anyhow::bail!("{revision} is in force already"),

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use super::Global;
 use super::database::Database;
 use crate::clock::{Clock, Instant};
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::message::channel::Channel;
 use crate::postgres::describe_error;
 use crate::store::upkeep::stopped::{StopTarget, Stopped};
@@ -60,7 +60,7 @@ pub async fn stop(global: &Global, options: &StopOptions) -> anyhow::Result<Exit
     let target = options.what.target();
     let database = Database::open(global, 2).await?;
     check_target(global, &database, &target).await?;
-    database.store.stop(&target, Person(&global.person()), options.because.as_deref(), Clock::System.now()).await?;
+    database.store.stop(&target, Actor(&global.person()), options.because.as_deref(), Clock::System.now()).await?;
     database.close().await;
     say!("stopped: {target}");
     Ok(ExitCode::SUCCESS)
@@ -70,7 +70,7 @@ pub async fn resume(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     let target = options.target();
     let now: Instant = Clock::System.now();
     let database = Database::open(global, 2).await?;
-    let lifted = database.store.resume(&target, Person(&global.person()), now).await?;
+    let lifted = database.store.resume(&target, Actor(&global.person()), now).await?;
     let left = database.store.stopped().await?;
     let waiting = database.store.waiting_messages(now).await?;
     database.close().await;

@@ -1,6 +1,6 @@
 //! `keepwell suppress`.
 
-use crate::ids::Person;
+use crate::ids::Actor;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -29,13 +29,13 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let database = Database::open(global, 2).await?;
     let (class, by, now) = (options.class.as_str(), global.person(), Clock::System.now());
     if options.lift {
-        let lifted = database.store.lift(&address, class, Person(&by), now).await?;
+        let lifted = database.store.lift(&address, class, Actor(&by), now).await?;
         database.close().await;
         anyhow::ensure!(lifted, "{address} was not suppressed for `{class}`");
         say!("{address}: the suppression for `{class}` is lifted");
         return Ok(ExitCode::SUCCESS);
     }
-    database.store.suppress_by_hand(&address, class, Person(&by), now).await?;
+    database.store.suppress_by_hand(&address, class, Actor(&by), now).await?;
     database.close().await;
     match class {
         "all" => say!("no more mail to {address}"),

@@ -11,7 +11,7 @@ use super::{Format, Global, output};
 use crate::address::parse_address;
 use crate::clock::{Clock, Instant};
 use crate::config::Config;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::store::Store;
 use crate::store::users::{NewUser, UserAnswer, UserChange};
 use crate::user::password::{LONGEST, hash_password};
@@ -91,7 +91,7 @@ async fn carry_out(
     now: Instant,
 ) -> anyhow::Result<()> {
     let person = global.person();
-    let by = Person(&person);
+    let by = Actor(&person);
     match command {
         UserCommand::Add { name, role: role_name, csm, email } => {
             let email = email.as_deref().map(parse_address).transpose()?;
@@ -134,7 +134,7 @@ fn password() -> anyhow::Result<Option<String>> {
     Ok((!line.is_empty()).then(|| line.to_owned()))
 }
 
-async fn print_link(config: &Config, store: &Store, name: &str, by: Person<'_>, now: Instant) -> anyhow::Result<()> {
+async fn print_link(config: &Config, store: &Store, name: &str, by: Actor<'_>, now: Instant) -> anyhow::Result<()> {
     match store.make_password_link(name, by, now).await? {
         Some(token) => {
             say!("{}", link(config, &token));
@@ -151,7 +151,7 @@ pub fn link(config: &Config, token: &str) -> String {
     format!("{pages}/password/{token}")
 }
 
-async fn change(store: &Store, name: &str, change: UserChange, by: Person<'_>, now: Instant) -> anyhow::Result<()> {
+async fn change(store: &Store, name: &str, change: UserChange, by: Actor<'_>, now: Instant) -> anyhow::Result<()> {
     let state = match change {
         UserChange::Disable => "disabled",
         UserChange::Enable => "enabled",

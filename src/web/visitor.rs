@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::user::role::Role;
 
 /// Who is recorded as having done something where nobody logs in.
@@ -43,8 +43,8 @@ impl Visitor {
     }
 
     /// Who does something, for the record.
-    pub fn person(&self) -> Person<'_> {
-        Person(&self.name)
+    pub fn person(&self) -> Actor<'_> {
+        Actor(&self.name)
     }
 
     pub fn may(&self, role: Role) -> bool {

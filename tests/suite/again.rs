@@ -87,7 +87,7 @@ async fn everything_is_looked_at_again_before() {
     for (verdict, state) in [(ManualOutcome::Accepted, "accepted"), (ManualOutcome::Failed, "failed")] {
         let world = unsure("if_unknown: send_again").await;
         let id = world.mails().await[0]["id"].as_str().unwrap().parse().unwrap();
-        world.store().settle_unknown(id, verdict, keepwell::ids::Person("Sam"), at(BEFORE_TEN)).await.unwrap();
+        world.store().settle_unknown(id, verdict, keepwell::ids::Actor("Sam"), at(BEFORE_TEN)).await.unwrap();
         world.pass_at(AFTER_TEN).await;
         assert_eq!((world.accepted().len(), states(&world).await), (1, vec![state.to_owned()]));
     }
@@ -140,7 +140,7 @@ async fn an_erased_contact_gets_no_second_body_and_leaves_no_copy() {
     let world = unsure("if_unknown: send_again").await;
     world.server_does(Script::default()).await;
     let person = Person::new("a1", None);
-    world.store().erase(&person, &[], false, keepwell::ids::Person("a person"), at(BEFORE_TEN)).await.unwrap();
+    world.store().erase(&person, &[], false, keepwell::ids::Actor("a person"), at(BEFORE_TEN)).await.unwrap();
     world.sql("do $$ begin assert not exists (select from keepwell.copies), 'nothing is kept'; end $$").await;
     world.pass_at(AFTER_TEN).await;
     assert_eq!(world.accepted().len(), 1);

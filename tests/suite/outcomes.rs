@@ -304,7 +304,7 @@ async fn a_person_settles_what_nobody_knows_and_a_fact_goes_above_that() {
     let claimed = outbox.marked().await;
     let mail = email(&claimed);
     let say = async |id, verdict| {
-        outbox.store.settle_unknown(id, verdict, keepwell::ids::Person("Sam"), outbox.now).await.unwrap()
+        outbox.store.settle_unknown(id, verdict, keepwell::ids::Actor("Sam"), outbox.now).await.unwrap()
     };
     assert_eq!(say(mail.id, ManualOutcome::Failed).await, SettleAnswer::Known, "it is under way");
     assert_eq!(say(Uuid::nil(), ManualOutcome::Failed).await, SettleAnswer::Known);
@@ -460,7 +460,7 @@ async fn that_it_was_not_taken_goes_above_a_persons_word_and_sends_nothing() {
             .await;
         outbox.sql(&format!("update keepwell.messages set token = '{}'", message.token)).await;
         assert_eq!(
-            outbox.store.settle_unknown(message.id, verdict, keepwell::ids::Person("dana"), outbox.now).await.unwrap(),
+            outbox.store.settle_unknown(message.id, verdict, keepwell::ids::Actor("dana"), outbox.now).await.unwrap(),
             SettleAnswer::Taken
         );
         assert!(outbox.settle(message, deferred(at("2026-03-02T10:00:00Z"))).await);

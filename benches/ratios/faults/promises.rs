@@ -50,14 +50,14 @@ pub async fn switches(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
         if company.is_done().await? {
             break;
         }
-        store.stop(&StopTarget::All, keepwell::ids::Person("a person"), None, chrono::Utc::now()).await?;
+        store.stop(&StopTarget::All, keepwell::ids::Actor("a person"), None, chrono::Utc::now()).await?;
         let stopped = Instant::now();
         tokio::time::sleep(Duration::from_millis(2_000)).await;
         let late: Vec<Instant> = company.taken.lock().unwrap().iter().filter(|at| **at > stopped).copied().collect();
         bodies = bodies.max(late.len());
         spans.push(late.last().map_or(Duration::ZERO, |last| *last - stopped));
         trials += 1;
-        store.resume(&StopTarget::All, keepwell::ids::Person("a person"), chrono::Utc::now()).await?;
+        store.resume(&StopTarget::All, keepwell::ids::Actor("a person"), chrono::Utc::now()).await?;
     }
     store.close().await;
     daemons.into_iter().for_each(Daemon::stop_well);

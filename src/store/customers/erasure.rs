@@ -49,7 +49,7 @@ impl Store {
         person: &Person,
         also: &[String],
         dry_run: bool,
-        by: crate::ids::Person<'_>,
+        by: crate::ids::Actor<'_>,
         now: Instant,
     ) -> sqlx::Result<Erasure> {
         retry_contention(|| self.erase_once(person, also, dry_run, by, now)).await
@@ -60,7 +60,7 @@ impl Store {
         person: &Person,
         also: &[String],
         dry_run: bool,
-        by: crate::ids::Person<'_>,
+        by: crate::ids::Actor<'_>,
         now: Instant,
     ) -> sqlx::Result<Erasure> {
         let mut traces = self.traces(person).await?;

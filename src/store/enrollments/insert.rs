@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use super::stored_enrollment::new_rows;
 use crate::clock::Instant;
 use crate::enrollment::{Enrollment, State};
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::store::Store;
 use crate::store::lease::Lost;
 use crate::store::runs::name_lock::holds_name;
@@ -31,7 +31,7 @@ impl Store {
 
     /// Writes the enrollment of somebody who was named; false when it exists
     /// already, or another one is active.
-    pub async fn enroll_named(&self, enrollment: &Enrollment, by: Person<'_>, now: Instant) -> sqlx::Result<bool> {
+    pub async fn enroll_named(&self, enrollment: &Enrollment, by: Actor<'_>, now: Instant) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
         let new = insert_one(&mut tx, enrollment).await?;
         if new {

@@ -12,7 +12,7 @@ use super::transitions::{Commit, close_open_work};
 use crate::clock::Instant;
 use crate::enrollment::move_revision::Say;
 use crate::enrollment::{Enrollment, Phase, State};
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::message::channel::Channel;
 use crate::store::Store;
 use crate::store::messages::transitions::WAITING;
@@ -38,7 +38,7 @@ pub struct StepBehind {
 
 impl Store {
     /// Ends an active enrollment by a person's word.
-    pub async fn cancel_enrollment(&self, id: Uuid, by: Person<'_>, now: Instant) -> sqlx::Result<Cancelled> {
+    pub async fn cancel_enrollment(&self, id: Uuid, by: Actor<'_>, now: Instant) -> sqlx::Result<Cancelled> {
         let mut tx = self.pool().begin().await?;
         let reason = format!("cancelled by {}", by.0);
         let found: Option<(String, String)> =
@@ -207,7 +207,7 @@ impl Store {
         let about = json!({ "enrollment": before.id, "account": before.account, "playbook": before.playbook,
             "from": { "revision": before.revision, "step": before.step },
             "to": (!ends).then(|| json!({ "revision": after.revision, "step": after.step })) });
-        record(&mut tx, deed, Person(word.by), &about, word.at).await?;
+        record(&mut tx, deed, Actor(word.by), &about, word.at).await?;
         tx.commit().await?;
         Ok(Commit::Committed)
     }

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::clock::Instant;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::store::Store;
 use crate::store::upkeep::audit::record;
 
@@ -89,7 +89,7 @@ impl Store {
         answer: Uuid,
         tag: &str,
         deed: TagDeed,
-        by: Person<'_>,
+        by: Actor<'_>,
         now: Instant,
     ) -> sqlx::Result<Option<Vec<String>>> {
         let mut tx = self.pool().begin().await?;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::transitions::{among, learn};
 use crate::clock::Instant;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::message::outcome::Fact;
 use crate::message::state::State;
 use crate::store::Store;
@@ -50,7 +50,7 @@ impl Store {
         &self,
         id: Uuid,
         outcome: ManualOutcome,
-        by: Person<'_>,
+        by: Actor<'_>,
         now: Instant,
     ) -> sqlx::Result<SettleAnswer> {
         let state = outcome.state();

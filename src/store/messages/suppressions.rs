@@ -4,7 +4,7 @@
 //! see `contact_addresses.rs`; that an address is dead, or its owner was erased,
 //! is about this address alone.
 
-use crate::ids::Person;
+use crate::ids::Actor;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use sqlx::PgConnection;
@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// The same by a person's word, which is written down.
-    pub async fn suppress_by_hand(&self, address: &str, class: &str, by: Person<'_>, now: Instant) -> sqlx::Result<()> {
+    pub async fn suppress_by_hand(&self, address: &str, class: &str, by: Actor<'_>, now: Instant) -> sqlx::Result<()> {
         let hash = self.address_hash(address).await?;
         let mut tx = self.pool().begin().await?;
         suppress_hash(&mut tx, &hash, Suppression { class, source: "command line" }, now).await?;
@@ -82,7 +82,7 @@ impl Store {
     /// Takes a suppression of exactly this class back by a person's word: the
     /// address works again, or its owner asked for it. False when there was none.
     /// Other addresses of its owner are not touched.
-    pub async fn lift(&self, address: &str, class: &str, by: Person<'_>, now: Instant) -> sqlx::Result<bool> {
+    pub async fn lift(&self, address: &str, class: &str, by: Actor<'_>, now: Instant) -> sqlx::Result<bool> {
         let hash = self.address_hash(address).await?;
         let mut tx = self.pool().begin().await?;
         let lifted = sqlx::query(

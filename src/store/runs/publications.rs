@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::{FromRow, PgConnection};
 
 use crate::clock::Instant;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::store::Store;
 use crate::store::upkeep::audit::record;
 
@@ -103,7 +103,7 @@ impl Store {
         &self,
         playbook: &str,
         revision: &str,
-        by: Person<'_>,
+        by: Actor<'_>,
         now: Instant,
     ) -> sqlx::Result<RollbackAnswer> {
         let mut tx = self.pool().begin().await?;

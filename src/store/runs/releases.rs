@@ -9,7 +9,7 @@ use super::run::{Run, claim, delete_held, is_ours, of_holder};
 use super::tally::Entered;
 use crate::clock::Instant;
 use crate::enrollment::Enrollment;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::store::Store;
 use crate::store::enrollments::stored_enrollment::new_rows;
 use crate::store::lease::{Lost, unless_lost};
@@ -64,7 +64,7 @@ impl Store {
         &self,
         playbook: &str,
         slot: Instant,
-        by: Person<'_>,
+        by: Actor<'_>,
         now: Instant,
     ) -> sqlx::Result<ReleaseAnswer> {
         let mut tx = self.pool().begin().await?;
@@ -106,7 +106,7 @@ impl Store {
         &self,
         playbook: &str,
         slot: Instant,
-        by: Person<'_>,
+        by: Actor<'_>,
         now: Instant,
     ) -> sqlx::Result<ReleaseAnswer> {
         let lease_now = self.lease_clock().await?;

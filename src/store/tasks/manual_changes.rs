@@ -149,7 +149,7 @@ impl Store {
             if matches!(deed, TaskDeed::Stop { .. }) {
                 for (enrollment, account) in changed.iter().map(|task| (task.enrollment_id, &task.account_id)) {
                     let about = json!({ "enrollment": enrollment, "account": account });
-                    record(&mut tx, "cancel", crate::ids::Person(by), &about, now).await?;
+                    record(&mut tx, "cancel", crate::ids::Actor(by), &about, now).await?;
                 }
             }
             remember(&mut tx, &changed, &before, (act, deed.kind(), by), now).await?;

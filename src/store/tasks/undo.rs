@@ -108,7 +108,7 @@ impl Store {
             Err(error) => return Err(error),
         }
         let tasks: Vec<Uuid> = rows.iter().map(|row| row.task_id).collect();
-        record(&mut tx, "undo", crate::ids::Person(by), &json!({ "tasks": tasks, "kind": rows[0].kind }), now).await?;
+        record(&mut tx, "undo", crate::ids::Actor(by), &json!({ "tasks": tasks, "kind": rows[0].kind }), now).await?;
         tx.commit().await?;
         Ok(Undone::Done(rows.len()))
     }

@@ -8,14 +8,14 @@ use serde_json::Value as Json;
 use sqlx::PgConnection;
 
 use crate::clock::Instant;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::store::Store;
 
 /// Writes a deed down.
 pub(crate) async fn record(
     tx: &mut PgConnection,
     deed: &str,
-    by: Person<'_>,
+    by: Actor<'_>,
     about: &Json,
     now: Instant,
 ) -> sqlx::Result<()> {

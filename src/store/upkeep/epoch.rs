@@ -16,7 +16,7 @@ use super::last_marker::LastMarker;
 use super::stopped::{ITSELF, StopTarget};
 use super::stops::lift;
 use crate::clock::Instant;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::message::outcome::Fact;
 use crate::store::Store;
 
@@ -50,7 +50,7 @@ impl Store {
 
     /// A person's word that this database may send: lifts the stop of everything that Keepwell
     /// itself has made. One that a person made stays.
-    pub async fn confirm_epoch(&self, by: Person<'_>, now: Instant) -> sqlx::Result<()> {
+    pub async fn confirm_epoch(&self, by: Actor<'_>, now: Instant) -> sqlx::Result<()> {
         let mut tx = self.pool().begin().await?;
         sqlx::query(
             "update keepwell.installation

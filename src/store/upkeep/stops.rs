@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 use super::audit::record;
 use super::stopped::{ITSELF, Stop, StopTarget, Stopped};
 use crate::clock::Instant;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::message::channel::Channel;
 use crate::store::Store;
 use crate::store::messages::insert::OwnerNotice;
@@ -66,7 +66,7 @@ pub(crate) async fn insert_and_tell(
 pub(crate) async fn lift(
     tx: &mut PgConnection,
     target: &StopTarget,
-    by: Person<'_>,
+    by: Actor<'_>,
     now: Instant,
 ) -> sqlx::Result<bool> {
     let lifted = sqlx::query("delete from keepwell.control where scope = $1").bind(target.scope());
@@ -86,7 +86,7 @@ impl Store {
     pub async fn stop(
         &self,
         target: &StopTarget,
-        by: Person<'_>,
+        by: Actor<'_>,
         reason: Option<&str>,
         now: Instant,
     ) -> sqlx::Result<bool> {
@@ -101,7 +101,7 @@ impl Store {
 
     /// Takes a stop back; returns whether there was one. Resuming everything
     /// lifts the stop of everything and leaves those of single playbooks.
-    pub async fn resume(&self, target: &StopTarget, by: Person<'_>, now: Instant) -> sqlx::Result<bool> {
+    pub async fn resume(&self, target: &StopTarget, by: Actor<'_>, now: Instant) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
         let lifted = lift(&mut tx, target, by, now).await?;
         tx.commit().await?;

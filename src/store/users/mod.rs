@@ -12,7 +12,7 @@ use serde_json::json;
 use sqlx::{FromRow, PgConnection};
 
 use crate::clock::Instant;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::store::Store;
 use crate::store::upkeep::audit::record;
 use crate::user::role::Role;
@@ -114,7 +114,7 @@ impl Store {
     }
 
     /// Adds a user; false when the name is taken.
-    pub async fn add_user(&self, user: NewUser<'_>, by: Person<'_>, now: Instant) -> sqlx::Result<bool> {
+    pub async fn add_user(&self, user: NewUser<'_>, by: Actor<'_>, now: Instant) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
         let added = insert(&mut tx, user, by, now).await?;
         tx.commit().await?;
@@ -126,7 +126,7 @@ impl Store {
         &self,
         name: &str,
         change: UserChange,
-        by: Person<'_>,
+        by: Actor<'_>,
         now: Instant,
     ) -> sqlx::Result<UserAnswer> {
         let mut tx = self.pool().begin().await?;
@@ -179,7 +179,7 @@ impl Store {
 }
 
 /// Adds a user; false when the name is taken.
-async fn insert(tx: &mut PgConnection, user: NewUser<'_>, by: Person<'_>, now: Instant) -> sqlx::Result<bool> {
+async fn insert(tx: &mut PgConnection, user: NewUser<'_>, by: Actor<'_>, now: Instant) -> sqlx::Result<bool> {
     let added = sqlx::query(
         "insert into keepwell.users (name, role, csm_id, email, password, created_at)
          values ($1, $2, $3, $4, $5, $6) on conflict (name) do nothing",

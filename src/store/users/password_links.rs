@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use super::{NewUser, end_sessions, insert, tokens};
 use crate::clock::Instant;
-use crate::ids::Person;
+use crate::ids::Actor;
 use crate::store::Store;
 use crate::store::upkeep::audit::record;
 use crate::store::upkeep::stopped::ITSELF;
@@ -21,7 +21,7 @@ const FIRST_ADMIN: &str = "admin";
 impl Store {
     /// Makes the link of a user who may log in and returns its token; an earlier
     /// link does not work any more. `None` when there is no such user.
-    pub async fn make_password_link(&self, name: &str, by: Person<'_>, now: Instant) -> sqlx::Result<Option<String>> {
+    pub async fn make_password_link(&self, name: &str, by: Actor<'_>, now: Instant) -> sqlx::Result<Option<String>> {
         let mut tx = self.pool().begin().await?;
         let token = make(&mut tx, name, by, now).await?;
         tx.commit().await?;
@@ -58,7 +58,7 @@ impl Store {
                 return Ok(None);
             }
             end_sessions(&mut tx, name).await?;
-            record(&mut tx, "set-password", Person(name), &json!({ "user": name }), now).await?;
+            record(&mut tx, "set-password", Actor(name), &json!({ "user": name }), now).await?;
         }
         tx.commit().await?;
         Ok(name)
@@ -88,14 +88,14 @@ impl Store {
             return Ok(None);
         }
         let first = NewUser { name: FIRST_ADMIN, role: Role::Admin, csm_id: None, email: None, password: None };
-        insert(&mut tx, first, Person(ITSELF), now).await?;
-        let token = make(&mut tx, FIRST_ADMIN, Person(ITSELF), now).await?;
+        insert(&mut tx, first, Actor(ITSELF), now).await?;
+        let token = make(&mut tx, FIRST_ADMIN, Actor(ITSELF), now).await?;
         tx.commit().await?;
         Ok(token.map(|token| (FIRST_ADMIN, token)))
     }
 }
 
-async fn make(tx: &mut PgConnection, name: &str, by: Person<'_>, now: Instant) -> sqlx::Result<Option<String>> {
+async fn make(tx: &mut PgConnection, name: &str, by: Actor<'_>, now: Instant) -> sqlx::Result<Option<String>> {
     let token = tokens::draw();
     let made = sqlx::query(
         "insert into keepwell.password_links (token_hash, user_name, expires_at)

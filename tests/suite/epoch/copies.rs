@@ -203,7 +203,7 @@ async fn each_part_of_the_identity_tells_by_itself() {
         let found = reason().await;
         assert_eq!(found.is_empty(), expected.is_empty(), "{part} {value}: {found}");
         assert!(found.contains(expected), "{part} {value}: {found}");
-        store.confirm_epoch(keepwell::ids::Person("a test"), now).await.unwrap();
+        store.confirm_epoch(keepwell::ids::Actor("a test"), now).await.unwrap();
         assert_eq!(reason().await, "", "{part} is confirmed");
     }
     execute(&database.options, &["update keepwell.installation set identity = null"]).await;
@@ -264,7 +264,7 @@ async fn a_database_that_lost_its_record_is_not_taken_for_a_new_one() {
     assert!(stopped.all());
     world.store().migrate().await.unwrap();
     assert!(world.store().stopped().await.unwrap().all(), "migrate is no confirmation");
-    world.store().confirm_epoch(keepwell::ids::Person("a test"), FIRST.parse().unwrap()).await.unwrap();
+    world.store().confirm_epoch(keepwell::ids::Actor("a test"), FIRST.parse().unwrap()).await.unwrap();
     assert_eq!(world.store().stopped().await.unwrap().stops, []);
 }
 
@@ -274,7 +274,7 @@ async fn the_word_for_a_database_does_not_take_back_what_a_person_stopped() {
     world.stop(StopTarget::All, FIRST).await;
     world.sql("delete from keepwell.installation").await;
     world.store().migrate().await.unwrap();
-    world.store().confirm_epoch(keepwell::ids::Person("a test"), FIRST.parse().unwrap()).await.unwrap();
+    world.store().confirm_epoch(keepwell::ids::Actor("a test"), FIRST.parse().unwrap()).await.unwrap();
     let left: Vec<_> =
         world.store().stopped().await.unwrap().stops.into_iter().map(|stop| (stop.target, stop.by)).collect();
     assert_eq!(left, [(StopTarget::All, "a test".to_owned())]);

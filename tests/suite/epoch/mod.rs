@@ -184,7 +184,7 @@ async fn a_standby_that_takes_over_in_the_middle_of_a_mail_gets_no_body() {
     world.run_at(FIRST).await;
     assert_eq!(world.accepted().len(), 0);
     assert_eq!(lines(&world.mails().await, "state reason"), ["deferred stopped"]);
-    world.store().confirm_epoch(keepwell::ids::Person("a test"), FIRST.parse().unwrap()).await.unwrap();
+    world.store().confirm_epoch(keepwell::ids::Actor("a test"), FIRST.parse().unwrap()).await.unwrap();
     world.sql("drop trigger promote on keepwell.messages").await;
     world.pass_at("2026-03-02T10:00:00Z").await;
     assert_eq!(lines(&world.mails().await, "state"), ["accepted"]);

@@ -245,11 +245,7 @@ async fn goals_are_forgotten_exported_and_erased() {
     let person = Person::new("a1", None);
     let ours = world.store().export(&person).await.unwrap()["keepwell"].clone();
     assert_eq!((ours["goals"][0]["progress"].as_f64(), &ours["plans"][0]["plan"]), (Some(50.0), &json!("p")), "{ours}");
-    world
-        .store()
-        .erase(&person, &[], false, keepwell::ids::Person("a test"), at("2026-03-03T10:00:00Z"))
-        .await
-        .unwrap();
+    world.store().erase(&person, &[], false, keepwell::ids::Actor("a test"), at("2026-03-03T10:00:00Z")).await.unwrap();
     let left: Vec<String> =
         sqlx::query_scalar("select account_id from keepwell.goals union all select account_id from keepwell.plans")
             .fetch_all(world.store().pool())

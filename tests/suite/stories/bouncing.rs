@@ -1,6 +1,6 @@
 //! What comes back about mail, and what then happens.
 
-use keepwell::ids::Person;
+use keepwell::ids::Actor;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -191,7 +191,7 @@ async fn a_person_lifts_what_a_bounce_has_suppressed() {
     returns.arrive("1", &bounce(&sender(&world, "ann@a1.example"), "failed", "5.1.1"));
     world.run_at("2026-03-03T09:00:00Z").await;
     let lift = async |class| {
-        world.store().lift("Ann@a1.example", class, Person("dana"), at("2026-03-05T08:00:00Z")).await.unwrap()
+        world.store().lift("Ann@a1.example", class, Actor("dana"), at("2026-03-05T08:00:00Z")).await.unwrap()
     };
     assert_eq!((lift("lifecycle").await, lift("all").await, lift("all").await), (false, true, false));
     world.run_at("2026-03-05T09:00:00Z").await;

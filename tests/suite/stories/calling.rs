@@ -404,7 +404,7 @@ async fn what_was_looked_at_goes_with_its_account_and_after_its_time() {
     assert_eq!(count(&world, "event_looks").await, 2);
     let erased = world
         .store()
-        .erase(&Person::new("a1", None), &[], false, keepwell::ids::Person("dana"), at("2026-03-04T11:00:00Z"))
+        .erase(&Person::new("a1", None), &[], false, keepwell::ids::Actor("dana"), at("2026-03-04T11:00:00Z"))
         .await;
     assert!(matches!(erased.unwrap(), Erasure::Done(_)));
     assert_eq!(count(&world, "event_looks where account_id = 'a1'").await, 0);

@@ -60,7 +60,7 @@ async fn an_erasure_reaches_what_a_decision_is_just_writing() {
     let store = world.store().clone();
     let erasing = tokio::spawn(async move {
         let person = Person::new("a1", None);
-        store.erase(&person, &[], false, keepwell::ids::Person("dana"), at("2026-03-03T09:00:00Z")).await.unwrap()
+        store.erase(&person, &[], false, keepwell::ids::Actor("dana"), at("2026-03-03T09:00:00Z")).await.unwrap()
     });
     world.somebody_waits().await;
     sqlx::query("select pg_advisory_unlock(1)").execute(&mut *gate).await.unwrap();
@@ -124,7 +124,7 @@ async fn erased_words_do_not_come_back_with_what_is_being_sent() {
     let text = store.notice_text(message).await.unwrap();
     assert!(text.contains("Zora Quill"), "{text}");
     let erased =
-        store.erase(&Person::new("a1", Some("c1")), &[], false, keepwell::ids::Person("dana"), now).await.unwrap();
+        store.erase(&Person::new("a1", Some("c1")), &[], false, keepwell::ids::Actor("dana"), now).await.unwrap();
     assert!(matches!(erased, Erasure::Done(_)));
     let rendered = Rendered { subject: "Look".to_owned(), text, html: String::new(), question: None };
     let departure = Departure {

@@ -1,6 +1,6 @@
 //! What people did is written down, for good.
 
-use keepwell::ids::Person;
+use keepwell::ids::Actor;
 use keepwell::message::channel::Channel;
 use keepwell::store::upkeep::stopped::{ITSELF, StopTarget};
 use sqlx::Executor;
@@ -19,9 +19,9 @@ async fn deeds_of_people_are_listed_in_their_order() {
     world.stop(StopTarget::Channel(Channel::Email), "2026-03-02T09:40:00Z").await;
     world.stop(StopTarget::Channel(Channel::Email), "2026-03-02T09:41:00Z").await;
     world.resume(StopTarget::Channel(Channel::Email)).await;
-    world.store().stop(&StopTarget::All, Person(ITSELF), None, at("2026-03-02T09:50:00Z")).await.unwrap();
+    world.store().stop(&StopTarget::All, Actor(ITSELF), None, at("2026-03-02T09:50:00Z")).await.unwrap();
     world.resume(StopTarget::All).await;
-    world.store().suppress_by_hand("ann@a1.example", "all", Person("dana"), at("2026-03-02T09:55:00Z")).await.unwrap();
+    world.store().suppress_by_hand("ann@a1.example", "all", Actor("dana"), at("2026-03-02T09:55:00Z")).await.unwrap();
     let audit = world.store().list_audit(None).await.unwrap();
     let deeds: Vec<String> = audit.iter().map(|row| lines(std::slice::from_ref(row), "by deed")[0].clone()).collect();
     assert_eq!(deeds, ["a test approve", "a test stop", "a test resume", "a test resume", "dana suppress"]);

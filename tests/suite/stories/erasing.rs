@@ -105,7 +105,7 @@ async fn erase(world: &World, person: &str, dry_run: bool) -> Erased {
     let person = Person::readings(person).pop().unwrap();
     match world
         .store()
-        .erase(&person, &[], dry_run, keepwell::ids::Person("dana"), at("2026-03-04T09:00:00Z"))
+        .erase(&person, &[], dry_run, keepwell::ids::Actor("dana"), at("2026-03-04T09:00:00Z"))
         .await
         .unwrap()
     {
@@ -187,7 +187,7 @@ async fn nothing_is_erased_while_a_mail_is_being_sent() {
         let person = Person::readings(person).pop().unwrap();
         let erased = world
             .store()
-            .erase(&person, &[], false, keepwell::ids::Person("dana"), at("2026-03-04T09:00:00Z"))
+            .erase(&person, &[], false, keepwell::ids::Actor("dana"), at("2026-03-04T09:00:00Z"))
             .await
             .unwrap();
         assert_eq!(erased, Erasure::Busy);
@@ -195,7 +195,7 @@ async fn nothing_is_erased_while_a_mail_is_being_sent() {
     assert_eq!(found(&world, &FJORD).await, before);
     let other = Person::new("a1", Some("c2"));
     assert!(matches!(
-        world.store().erase(&other, &[], false, keepwell::ids::Person("dana"), at(MONDAY)).await,
+        world.store().erase(&other, &[], false, keepwell::ids::Actor("dana"), at(MONDAY)).await,
         Ok(Erasure::Done(_))
     ));
 }

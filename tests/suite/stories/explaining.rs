@@ -214,7 +214,7 @@ async fn what_is_stopped_gone_or_unknown_says_so() {
         let stopped = explain(&world, "p", "a1", SLOT).await;
         assert_eq!(word(&stopped), (EntryVerdict::Skipped, Guard::Stopped), "{target}");
         assert_eq!(truths(&stopped), ["true"]);
-        world.store().resume(&target, keepwell::ids::Person("a test"), at(NEXT)).await.unwrap();
+        world.store().resume(&target, keepwell::ids::Actor("a test"), at(NEXT)).await.unwrap();
         assert_eq!(word(&explain(&world, "p", "a1", NEXT).await), (EntryVerdict::Enters, Guard::Clause));
         let then = explain_then(&world, "p", "a1", "2026-03-02T12:00:00Z", NEXT).await;
         assert_eq!(word(&then), (EntryVerdict::Skipped, Guard::Stopped), "{target}, and then it was lifted");

@@ -1,6 +1,6 @@
 //! A contact gets another address: what the reader does not want goes along.
 
-use keepwell::ids::Person;
+use keepwell::ids::Actor;
 use keepwell::store::messages::contact_addresses::Addressee;
 use keepwell::store::messages::suppressions::Suppression;
 use serde_json::json;
@@ -63,7 +63,7 @@ async fn who_unsubscribed_gets_no_mail_at_a_new_address() {
     world.run_at("2026-03-06T09:00:00Z").await;
     assert!(outcomes(&world).await.contains(&"c kim@third.example suppressed".to_owned()));
     // A person lifts it where the contact is now, and that lasts.
-    let lifted = world.store().lift("kim@third.example", "lifecycle", Person("dana"), at("2026-03-06T10:00:00Z")).await;
+    let lifted = world.store().lift("kim@third.example", "lifecycle", Actor("dana"), at("2026-03-06T10:00:00Z")).await;
     assert!(lifted.unwrap());
     world.run_at("2026-03-09T09:00:00Z").await;
     assert!(outcomes(&world).await.contains(&"c kim@third.example accepted".to_owned()));

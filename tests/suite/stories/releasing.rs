@@ -143,7 +143,7 @@ async fn an_approval_of_what_is_just_being_discarded_says_so() {
     let store = world.store().clone();
     let word = tokio::spawn(async move {
         let (slot, now) = (at("2026-03-02T09:00:00Z"), at("2026-03-02T10:00:00Z"));
-        store.approve_run("welcome", slot, keepwell::ids::Person("dana"), now).await.unwrap()
+        store.approve_run("welcome", slot, keepwell::ids::Actor("dana"), now).await.unwrap()
     });
     world.somebody_waits().await;
     tx.commit().await.unwrap();

@@ -213,7 +213,11 @@ async fn reports_are_forgotten_with_their_account() {
     world.playbook(QUARTER);
     customer(&world).await;
     world.run_at(MONDAY).await;
-    world.store().erase(&Person::new("a1", None), &[], false, "tester", at("2026-03-05T09:00:00Z")).await.unwrap();
+    world
+        .store()
+        .erase(&Person::new("a1", None), &[], false, keepwell::ids::Actor("tester"), at("2026-03-05T09:00:00Z"))
+        .await
+        .unwrap();
     assert!(world.store().reports_of("a1", at("2026-04-01T09:00:00Z"), 10).await.unwrap().is_empty());
 }
 

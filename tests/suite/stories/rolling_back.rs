@@ -29,7 +29,7 @@ async fn the_unchanged_file_does_not_take_over_again() {
     assert_ne!(first, second);
 
     let back = async |revision: &str| {
-        world.store().roll_back("p", revision, keepwell::ids::Person("kim"), at("2026-03-03T10:00:00Z")).await.unwrap()
+        world.store().roll_back("p", revision, keepwell::ids::Actor("kim"), at("2026-03-03T10:00:00Z")).await.unwrap()
     };
     assert_eq!(back(&second).await, RollbackAnswer::Current);
     assert_eq!(back("nothing").await, RollbackAnswer::Unknown);
@@ -55,7 +55,7 @@ async fn back_to_what_the_file_says_is_no_rollback_any_more() {
     world.playbook(&text("Second")).publish_at("2026-03-03T09:00:00Z").await;
     let (_, second) = history(&world).await;
     for revision in [&first, &second] {
-        world.store().roll_back("p", revision, keepwell::ids::Person("kim"), at("2026-03-03T10:00:00Z")).await.unwrap();
+        world.store().roll_back("p", revision, keepwell::ids::Actor("kim"), at("2026-03-03T10:00:00Z")).await.unwrap();
     }
     // The file of before is a change again.
     world.playbook(&text("First")).publish_at("2026-03-03T11:00:00Z").await;
@@ -72,18 +72,18 @@ async fn its_run_is_held_like_that_of_any_new_revision() {
     let (_, first) = history(&world).await;
     world
         .store()
-        .approve_run("p", at("2026-03-02T09:00:00Z"), keepwell::ids::Person("kim"), at("2026-03-02T09:01:00Z"))
+        .approve_run("p", at("2026-03-02T09:00:00Z"), keepwell::ids::Actor("kim"), at("2026-03-02T09:01:00Z"))
         .await
         .unwrap();
     world.pass_at("2026-03-02T09:02:00Z").await;
     world.playbook(&text("Second")).customer("a2").await.run_at("2026-03-03T09:00:00Z").await;
     world
         .store()
-        .approve_run("p", at("2026-03-03T09:00:00Z"), keepwell::ids::Person("kim"), at("2026-03-03T09:01:00Z"))
+        .approve_run("p", at("2026-03-03T09:00:00Z"), keepwell::ids::Actor("kim"), at("2026-03-03T09:01:00Z"))
         .await
         .unwrap();
     world.pass_at("2026-03-03T09:02:00Z").await;
-    world.store().roll_back("p", &first, keepwell::ids::Person("kim"), at("2026-03-04T08:00:00Z")).await.unwrap();
+    world.store().roll_back("p", &first, keepwell::ids::Actor("kim"), at("2026-03-04T08:00:00Z")).await.unwrap();
     world.customer("a3").await.run_at("2026-03-04T09:00:00Z").await;
     assert_eq!(world.run("p", "2026-03-04T09:00:00Z").await["state"], "held");
 }

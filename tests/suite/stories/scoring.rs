@@ -362,7 +362,7 @@ async fn a_document_has_revisions_and_its_cases_guard_them() {
     assert_ne!(third.revision, first.revision);
     let answer = world
         .store()
-        .roll_back("health", &first.revision, keepwell::ids::Person("a test"), at("2026-03-02T10:00:00Z"))
+        .roll_back("health", &first.revision, keepwell::ids::Actor("a test"), at("2026-03-02T10:00:00Z"))
         .await
         .unwrap();
     assert_eq!(answer, keepwell::store::runs::publications::RollbackAnswer::Done);
@@ -401,11 +401,7 @@ async fn an_export_has_the_scores_of_an_account_and_an_erasure_deletes_them() {
     let ours = world.store().export(&person).await.unwrap()["keepwell"].clone();
     assert_eq!(ours["scores"][0]["value"], 12.5, "{ours}");
     assert_eq!(ours["evaluations"][0]["detail"]["account"], "a1", "{ours}");
-    world
-        .store()
-        .erase(&person, &[], false, keepwell::ids::Person("a test"), at("2026-03-03T10:00:00Z"))
-        .await
-        .unwrap();
+    world.store().erase(&person, &[], false, keepwell::ids::Actor("a test"), at("2026-03-03T10:00:00Z")).await.unwrap();
     let left: Vec<String> = sqlx::query_scalar(
         "select account_id from keepwell.scores
          union all select d ->> 'account' from keepwell.evaluations, jsonb_array_elements(details) as d",

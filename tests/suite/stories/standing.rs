@@ -188,7 +188,7 @@ async fn a_lifecycle_has_revisions_and_its_cases_guard_them() {
     world.run_at("2026-03-02T09:00:00Z").await;
     world
         .store()
-        .roll_back("customer", &first.revision, keepwell::ids::Person("a test"), at("2026-03-02T10:00:00Z"))
+        .roll_back("customer", &first.revision, keepwell::ids::Actor("a test"), at("2026-03-02T10:00:00Z"))
         .await
         .unwrap();
     world.run_at("2026-03-03T09:00:00Z").await;
@@ -212,11 +212,7 @@ async fn an_export_has_the_moves_of_an_account_and_an_erasure_deletes_them() {
     let person = Person::new("a1", None);
     let ours = world.store().export(&person).await.unwrap()["keepwell"].clone();
     assert_eq!(ours["standings"][0]["value"], "onboarding", "{ours}");
-    world
-        .store()
-        .erase(&person, &[], false, keepwell::ids::Person("a test"), at("2026-03-03T10:00:00Z"))
-        .await
-        .unwrap();
+    world.store().erase(&person, &[], false, keepwell::ids::Actor("a test"), at("2026-03-03T10:00:00Z")).await.unwrap();
     assert!(moves(&world, Standing::Stage, "a1").await.is_empty());
     assert_eq!(moves(&world, Standing::Stage, "a2").await.len(), 1);
 }

@@ -152,9 +152,9 @@ async fn nothing_is_stopped_without_a_word_or_let_go_halfway() {
     assert_eq!(lines(&world.notices().await, "subject"), ["Stopped: welcome"]);
     // Let go without being counted anew it would be stopped again at once.
     let resumed = at("2026-03-02T11:00:00Z");
-    assert!(world.store().resume(&target(), keepwell::ids::Person("dana"), resumed).await.is_err());
+    assert!(world.store().resume(&target(), keepwell::ids::Actor("dana"), resumed).await.is_err());
     assert!(is_stopped(&world).await.is_some());
-    assert!(world.store().resume(&target(), keepwell::ids::Person("dana"), resumed).await.unwrap());
+    assert!(world.store().resume(&target(), keepwell::ids::Actor("dana"), resumed).await.unwrap());
     assert_eq!(tick("2026-03-02T11:01:00Z").await.unwrap(), 0);
 }
 

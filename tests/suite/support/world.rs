@@ -360,24 +360,24 @@ impl World {
     }
 
     pub async fn stop(&self, target: StopTarget, when: &str) {
-        self.store().stop(&target, keepwell::ids::Person("a test"), None, at(when)).await.unwrap();
+        self.store().stop(&target, keepwell::ids::Actor("a test"), None, at(when)).await.unwrap();
     }
 
     pub async fn resume(&self, target: StopTarget) {
         assert!(
-            self.store().resume(&target, keepwell::ids::Person("a test"), at("2026-03-02T09:00:00Z")).await.unwrap(),
+            self.store().resume(&target, keepwell::ids::Actor("a test"), at("2026-03-02T09:00:00Z")).await.unwrap(),
             "it was stopped"
         );
     }
 
     pub async fn approve(&self, run: &str, when: &str) -> ReleaseAnswer {
         let (playbook, slot) = parse_run_id(run).expect("a run's name");
-        self.store().approve_run(&playbook, slot, keepwell::ids::Person("a test"), at(when)).await.unwrap()
+        self.store().approve_run(&playbook, slot, keepwell::ids::Actor("a test"), at(when)).await.unwrap()
     }
 
     pub async fn discard(&self, run: &str, when: &str) -> ReleaseAnswer {
         let (playbook, slot) = parse_run_id(run).expect("a run's name");
-        self.store().discard_run(&playbook, slot, keepwell::ids::Person("a test"), at(when)).await.unwrap()
+        self.store().discard_run(&playbook, slot, keepwell::ids::Actor("a test"), at(when)).await.unwrap()
     }
 
     /// What `keepwell move` shows, with steps that lead elsewhere as `OLD=NEW`.

@@ -5,7 +5,7 @@ use axum::http::{Request, StatusCode, header};
 use chrono::Duration;
 use keepwell::clock::{Clock, Instant};
 use keepwell::config::Config;
-use keepwell::ids::Person;
+use keepwell::ids::Actor;
 use keepwell::store::Store;
 use keepwell::store::users::{NewUser, UserAnswer, UserChange};
 use keepwell::user::password::hash_password;
@@ -15,7 +15,7 @@ use keepwell::web::{Audience, WebState, router};
 use super::{Answer, Site, TASK, now, request, shared};
 
 const PASSWORD: &str = "a long and quiet word";
-const BY: Person<'_> = Person("a test");
+const BY: Actor<'_> = Actor("a test");
 
 impl Site {
     /// The same database through the pages of another moment, as another daemon has them.

@@ -3,7 +3,7 @@
 
 use axum::body::Body;
 use axum::http::{StatusCode, header};
-use keepwell::ids::Person;
+use keepwell::ids::Actor;
 use keepwell::store::users::NewUser;
 use keepwell::user::role::Role;
 use keepwell::web::rights::{ROUTES, Right, Route};
@@ -11,7 +11,7 @@ use keepwell::web::rights::{ROUTES, Right, Route};
 use super::{Answer, MAIL, Site, TASK, request};
 
 /// Who adds and changes users here.
-pub(super) const BY: Person<'_> = Person("a test");
+pub(super) const BY: Actor<'_> = Actor("a test");
 
 const RUN: &str = "rescue@2026-03-02T09:00:00Z";
 
