@@ -18,7 +18,7 @@ pub enum MessageCommand {
     Settle {
         #[arg(value_parser = super::id)]
         id: Uuid,
-        #[arg(long = "as", value_enum, value_name = "OUTCOME")]
+        #[arg(long, value_enum)]
         outcome: Outcome,
     },
 }

@@ -24,7 +24,7 @@ pub struct Options {
     #[arg(value_name = "NAME_OR_WISH", required_unless_present = "list")]
     wish: Option<String>,
     /// The id of the new playbook, and the name of its file; the shipped one's when absent.
-    #[arg(long = "as", value_name = "ID")]
+    #[arg(long, value_name = "ID")]
     id: Option<String>,
     /// What there is to begin with.
     #[arg(long, conflicts_with_all = ["wish", "id"])]
@@ -158,7 +158,7 @@ fn free_file(global: &Global, playbook: &ShippedPlaybook, id: &str) -> anyhow::R
     if !is_id(id) {
         bail!("`{id}` cannot be a playbook's id: use lower-case letters, digits and `-`, at most 100");
     }
-    let other = format!("give yours another: `keepwell new {} --as my-{}`", playbook.id, playbook.id);
+    let other = format!("give yours another: `keepwell new {} --id my-{}`", playbook.id, playbook.id);
     let sources = SourceSet::read_playbooks(std::slice::from_ref(&global.playbooks));
     if let Some(taken) = sources.playbooks.iter().find(|file| claimed_id(&file.text).as_deref() == Some(id)) {
         bail!("{} has the id `{id}` already; {other}", taken.path);

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::accounts::unreadable;
 use super::page::{Frame, Trouble, Web, account_href, below, capitalize, href, moment};
 use crate::clock::Instant;
+use crate::effect::kind;
 use crate::store::runs::run_id;
 use crate::store::views::web::DeedRow;
 
@@ -40,12 +41,12 @@ struct DeedView {
     by: String,
     by_href: String,
     deed: String,
-    details: Vec<Detail>,
+    details: Vec<DeedDetail>,
 }
 
 /// Something that a deed is about.
 #[derive(Serialize)]
-struct Detail {
+struct DeedDetail {
     label: String,
     value: String,
     href: Option<String>,
@@ -86,14 +87,14 @@ fn view(row: DeedRow, zone: chrono_tz::Tz) -> DeedView {
     }
 }
 
-fn detail(key: &str, value: &Json, about: &Json) -> Detail {
+fn detail(key: &str, value: &Json, about: &Json) -> DeedDetail {
     let value = match value {
         Json::String(text) => text.clone(),
         other => other.to_string(),
     };
     let href = match key {
         "account" => Some(account_href(&value)),
-        "task" => Some(below("/tasks", &value)),
+        kind::TASK => Some(below("/tasks", &value)),
         "message" => Some(below("/messages", &value)),
         "playbook" => Some(below("/playbooks", &value)),
         "slot" => {
@@ -102,5 +103,5 @@ fn detail(key: &str, value: &Json, about: &Json) -> Detail {
         }
         _ => None,
     };
-    Detail { label: key.replace('_', " "), value, href }
+    DeedDetail { label: key.replace('_', " "), value, href }
 }

@@ -33,7 +33,7 @@ fn every_shipped_playbook_can_be_begun_with() {
         let line = listed.lines().find(|line| line.split(' ').next() == Some(&id)).unwrap_or_default();
         assert!(line.len() > id.len() + 30 && line.contains(&format!(" {area} ")), "{id}: {listed}");
         let own = format!("my-{id}");
-        let answer = home.done(&["new", &id, "--as", &own]);
+        let answer = home.done(&["new", &id, "--id", &own]);
         let path = format!("playbooks/{own}.yaml");
         assert!(answer.stdout.starts_with(&format!("Wrote {path}, from the shipped playbook `{id}`:")), "{answer:?}");
         let text = file(&home, &path);
@@ -66,7 +66,7 @@ fn every_shipped_playbook_can_be_begun_with() {
 #[test]
 fn a_wish_gets_the_nearest_and_is_told_why() {
     let home = Home::new("new-wish");
-    let answer = home.done(&["new", "mail champions who have not logged in for 14 days", "--as", "silent-champions"]);
+    let answer = home.done(&["new", "mail champions who have not logged in for 14 days", "--id", "silent-champions"]);
     assert!(answer.stdout.contains("from the shipped playbook `usage-drop`"), "{answer:?}");
     assert!(answer.stdout.contains("chosen for the words `logged`, `champions`"), "{answer:?}");
     home.done(&["check", "playbooks/silent-champions.yaml"]);
@@ -81,7 +81,7 @@ fn a_wish_gets_the_nearest_and_is_told_why() {
         ("onboarding", vec!["`onboarding` is an area", "no-activation", "onboarding-tips"]),
         ("usage-dorp", vec!["did you mean `usage-drop`?"]),
     ] {
-        let answer = home.run(&["new", wish, "--as", "nothing"]);
+        let answer = home.run(&["new", wish, "--id", "nothing"]);
         assert!(answer.code == 1 && said.iter().all(|part| answer.stderr.contains(part)), "{wish}: {answer:?}");
     }
     let written = fs::read_dir(home.path.join("playbooks")).unwrap().count();
@@ -100,7 +100,7 @@ fn nothing_is_ever_written_over() {
         ("My Drop", "`My Drop` cannot be a playbook's id"),
         ("../out", "`../out` cannot be a playbook's id"),
     ] {
-        let answer = home.run(&["new", "usage-drop", "--as", id]);
+        let answer = home.run(&["new", "usage-drop", "--id", id]);
         assert!(answer.code == 1 && answer.stderr.contains(said), "{id}: {answer:?}");
     }
     assert_eq!(file(&home, "playbooks/mine.yaml"), "# Mine.\n");
@@ -110,7 +110,7 @@ fn nothing_is_ever_written_over() {
     // Again under the same name.
     let text = file(&home, "playbooks/usage-drop.yaml");
     let answer = home.run(&["new", "usage-drop"]);
-    assert!(answer.code == 1 && answer.stderr.contains("keepwell new usage-drop --as my-usage-drop"), "{answer:?}");
+    assert!(answer.code == 1 && answer.stderr.contains("keepwell new usage-drop --id my-usage-drop"), "{answer:?}");
     assert_eq!(file(&home, "playbooks/usage-drop.yaml"), text);
 }
 
@@ -137,7 +137,7 @@ fn programs_read_what_is_there_and_what_was_written() {
     assert!(listed.iter().all(|row| row["about"].as_str().is_some_and(|about| about.len() > 20)), "{listed:?}");
 
     let wish = "mail champions who have not logged in for 14 days";
-    let answer = home.done(&["new", wish, "--as", "silent", "--format", "json"]).json();
+    let answer = home.done(&["new", wish, "--id", "silent", "--format", "json"]).json();
     let written = &answer["new"];
     let about = listed.iter().find(|row| row["playbook"] == "usage-drop").map(|row| &row["about"]);
     assert_eq!(Some(&written["about"]), about);
@@ -155,13 +155,13 @@ fn programs_read_what_is_there_and_what_was_written() {
 
     // By its name, beside a script that is there, and with an address of the configuration.
     home.write("keepwell.yaml", "web: off\nalerts_to: ops@linden.example\n");
-    let again = |id: &str| home.done(&["new", "usage-drop", "--as", id, "--format", "json"]).json()["new"].clone();
+    let again = |id: &str| home.done(&["new", "usage-drop", "--id", id, "--format", "json"]).json()["new"].clone();
     let second = again("second");
     assert_eq!((&second["words"], &second["alerts_to"]), (&json!([]), &json!(null)));
     assert_eq!(second["scripts"][0]["state"], "there");
     home.write("scripts/health.rhai", "fn fell(change, percent, events, floor) { false }\n");
     assert_eq!(again("third")["scripts"][0]["state"], "other");
     // What cannot be done is no document.
-    let refused = home.run(&["new", "usage-drop", "--as", "third", "--format", "json"]);
+    let refused = home.run(&["new", "usage-drop", "--id", "third", "--format", "json"]);
     assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
 }

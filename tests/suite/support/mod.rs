@@ -9,6 +9,7 @@ pub mod mapped;
 pub mod mime;
 pub mod program;
 pub mod proxy;
+pub mod rows;
 pub mod smtp;
 pub mod wire;
 pub mod world;

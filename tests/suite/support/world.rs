@@ -12,6 +12,7 @@ use keepwell::config::Config;
 use keepwell::delivery::http::{Http, HttpTimers};
 use keepwell::delivery::{Channel, Relay, RelayUrl, Timers};
 use keepwell::enrollment::move_revision::{Place, Say};
+use keepwell::ids::Actor;
 use keepwell::playbook::calendar::Calendar;
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::store::Store;
@@ -31,6 +32,8 @@ use sqlx::AssertSqlSafe;
 
 use super::database;
 use super::mapped::{self, Customers};
+use super::rows::instant;
+pub use super::rows::lines;
 use super::smtp::{Accepted, Script, Server};
 
 /// More passes than this at one instant means that something never ends.
@@ -360,24 +363,24 @@ impl World {
     }
 
     pub async fn stop(&self, target: StopTarget, when: &str) {
-        self.store().stop(&target, keepwell::ids::Actor("a test"), None, at(when)).await.unwrap();
+        self.store().stop(&target, Actor("a test"), None, at(when)).await.unwrap();
     }
 
     pub async fn resume(&self, target: StopTarget) {
         assert!(
-            self.store().resume(&target, keepwell::ids::Actor("a test"), at("2026-03-02T09:00:00Z")).await.unwrap(),
+            self.store().resume(&target, Actor("a test"), at("2026-03-02T09:00:00Z")).await.unwrap(),
             "it was stopped"
         );
     }
 
     pub async fn approve(&self, run: &str, when: &str) -> ReleaseAnswer {
         let (playbook, slot) = parse_run_id(run).expect("a run's name");
-        self.store().approve_run(&playbook, slot, keepwell::ids::Actor("a test"), at(when)).await.unwrap()
+        self.store().approve_run(&playbook, slot, Actor("a test"), at(when)).await.unwrap()
     }
 
     pub async fn discard(&self, run: &str, when: &str) -> ReleaseAnswer {
         let (playbook, slot) = parse_run_id(run).expect("a run's name");
-        self.store().discard_run(&playbook, slot, keepwell::ids::Actor("a test"), at(when)).await.unwrap()
+        self.store().discard_run(&playbook, slot, Actor("a test"), at(when)).await.unwrap()
     }
 
     /// What `keepwell move` shows, with steps that lead elsewhere as `OLD=NEW`.
@@ -452,28 +455,6 @@ impl World {
 
 fn word(when: &str) -> Say<'static> {
     Say { by: "a test", because: "a better text", at: at(when) }
-}
-
-/// Rows as lines of these fields, sorted; a missing one is `-`, an instant is
-/// without its zone, which is UTC.
-pub fn lines(rows: &[Json], fields: &str) -> Vec<String> {
-    let mut lines: Vec<String> =
-        rows.iter().map(|row| fields.split(' ').map(|field| cell(&row[field])).collect::<Vec<_>>().join(" ")).collect();
-    lines.sort();
-    lines
-}
-
-fn cell(value: &Json) -> String {
-    match (instant(value), value) {
-        (Some(at), _) => at.format("%m-%dT%H:%M").to_string(),
-        (None, Json::Null) => "-".to_owned(),
-        (None, Json::String(text)) => text.clone(),
-        (None, other) => other.to_string(),
-    }
-}
-
-fn instant(value: &Json) -> Option<Instant> {
-    value.as_str()?.parse().ok()
 }
 
 fn id_of(text: &str) -> String {

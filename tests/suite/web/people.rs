@@ -40,7 +40,7 @@ async fn an_admin_adds_and_disables_people() {
     let password = "a+long+and+quiet+word";
     let session = site.post(&newer, &format!("password={password}&again={password}")).await;
     let ines = session.header(header::SET_COOKIE).split(';').next().unwrap().to_owned();
-    site.with_cookie("GET", "/", &ines, "").await.shows("Ines Falk <span");
+    site.with_cookie("GET", "/", &ines, "").await.shows("<h1>Today <span class=\"quiet\">Ines Falk, ");
 
     assert_eq!(post("/people/ines/role", "role=operator").await.status, StatusCode::SEE_OTHER);
     assert_eq!(post("/people/ines/role", "role=king").await.status, StatusCode::UNPROCESSABLE_ENTITY);
