@@ -12,15 +12,13 @@ use super::explain::shared_here;
 use crate::action::snooze::Snooze;
 use crate::clock::Clock;
 use crate::clock::Instant;
+use crate::ids::Actor;
 use crate::rehearsal::explanation::{TaskChoice, TaskChoices};
 use crate::store::tasks::manual_changes::{TaskChange, TaskDeed, UNDO_FOR};
 use crate::store::tasks::undo::Undone;
 use crate::worker::shared::Shared;
 use crate::worker::tasks::choices::task_choices;
 use crate::zone::find_zone;
-
-/// Who is recorded as having said it.
-const BY: &str = "the command line";
 
 /// What a person does with a task.
 #[derive(Debug, Subcommand)]
@@ -73,7 +71,8 @@ pub async fn run(global: &Global, command: &TaskCommand) -> anyhow::Result<ExitC
     let now = Clock::System.now();
     let database = Database::open_customers(global, 2).await?;
     let shared = shared_here(global, &database)?;
-    let said = carry_out(&shared, command, now).await;
+    let actor = global.person();
+    let said = carry_out(&shared, command, Actor(&actor), now).await;
     database.close().await;
     for line in said? {
         say!("{line}");
@@ -82,9 +81,14 @@ pub async fn run(global: &Global, command: &TaskCommand) -> anyhow::Result<ExitC
 }
 
 /// Does it; returns what to print.
-async fn carry_out(shared: &Arc<Shared>, command: &TaskCommand, now: Instant) -> anyhow::Result<Vec<String>> {
+async fn carry_out(
+    shared: &Arc<Shared>,
+    command: &TaskCommand,
+    by: Actor<'_>,
+    now: Instant,
+) -> anyhow::Result<Vec<String>> {
     let (id, deed, choice) = match command {
-        TaskCommand::Undo { id } => return undo(shared, *id, now).await,
+        TaskCommand::Undo { id } => return undo(shared, *id, by, now).await,
         TaskCommand::Done { id, outcome } => {
             let outcome = outcome.clone();
             (*id, TaskDeed::Complete { outcome: outcome.clone() }, TaskChoice::Complete { outcome })
@@ -118,7 +122,7 @@ async fn carry_out(shared: &Arc<Shared>, command: &TaskCommand, now: Instant) ->
             anyhow::bail!("the journey would go on ({rest}): say --rest go or --rest stop");
         }
     }
-    match shared.store.act_on_task(id, &deed, BY, now).await? {
+    match shared.store.act_on_task(id, &deed, by, now).await? {
         TaskChange::Changed => {}
         TaskChange::NotOpen => anyhow::bail!("task {id} is not open any more"),
         TaskChange::Unknown => anyhow::bail!("there is no task {id}"),
@@ -157,11 +161,11 @@ fn follows(choices: &TaskChoices, choice: &TaskChoice, now: Instant, zone: chron
     lines.chain(choices.nothing.iter().map(|why| format!("  {why}"))).chain(stopped).collect()
 }
 
-async fn undo(shared: &Shared, id: Uuid, now: Instant) -> anyhow::Result<Vec<String>> {
+async fn undo(shared: &Shared, id: Uuid, by: Actor<'_>, now: Instant) -> anyhow::Result<Vec<String>> {
     let Some(act) = shared.store.latest_act(id).await? else {
         anyhow::bail!("nothing was done with task {id} that could be undone");
     };
-    match shared.store.undo_task_act(act, BY, now).await? {
+    match shared.store.undo_task_act(act, by, now).await? {
         Undone::Done(1) => Ok(vec![format!("task {id}: as it was")]),
         Undone::Done(all) => Ok(vec![format!("task {id} and {} more: as they were", all - 1)]),
         Undone::TooLate => anyhow::bail!("it is too late: that was more than {} seconds ago", UNDO_FOR.num_seconds()),

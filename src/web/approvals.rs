@@ -91,14 +91,14 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
 /// A person lets them in.
 pub(super) async fn approve(State(web): Web, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Trouble> {
     let (playbook, slot) = resolve_run(&web, &id).await?;
-    let answer = web.store.approve_run(&playbook, slot, visitor.person(), web.clock.now()).await?;
+    let answer = web.store.approve_run(&playbook, slot, visitor.actor(), web.clock.now()).await?;
     respond(&web, &playbook, slot, answer).await
 }
 
 /// A person drops the run.
 pub(super) async fn discard(State(web): Web, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Trouble> {
     let (playbook, slot) = resolve_run(&web, &id).await?;
-    let answer = web.store.discard_run(&playbook, slot, visitor.person(), web.clock.now()).await?;
+    let answer = web.store.discard_run(&playbook, slot, visitor.actor(), web.clock.now()).await?;
     respond(&web, &playbook, slot, answer).await
 }
 

@@ -89,7 +89,7 @@ pub(super) async fn act(State(web): Web, visitor: Visitor, RawForm(body): RawFor
         }
         _ => return Err(refused("Please choose what to do with the tasks. They are as they were.")),
     };
-    let act = web.store.act_on_tasks(&tasks, &deed, &visitor.name, now).await?;
+    let act = web.store.act_on_tasks(&tasks, &deed, visitor.actor(), now).await?;
     let left = form.tasks.len() - act.changed();
     let mut path = with_pair(&back, "act", &act.id.to_string());
     if left > 0 {

@@ -173,7 +173,7 @@ pub(super) async fn settle(
     let Form(said) = form.map_err(|rejected| unread(rejected.status()))?;
     let outcome = ManualOutcome::ALL.into_iter().find(|outcome| outcome.state().name() == said.verdict);
     let outcome = outcome.ok_or_else(|| unread(StatusCode::UNPROCESSABLE_ENTITY))?;
-    match web.store.settle_unknown(id, outcome, visitor.person(), web.clock.now()).await? {
+    match web.store.settle_unknown(id, outcome, visitor.actor(), web.clock.now()).await? {
         SettleAnswer::Taken => Ok(Redirect::to(&below("/messages", &id.to_string())).into_response()),
         SettleAnswer::Known => {
             let notice = Notice::error("What became of it is known, so nothing has changed.".to_owned());

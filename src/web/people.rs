@@ -82,7 +82,7 @@ pub(super) async fn add(
     };
     let csm_id = Some(given.csm.trim()).filter(|csm| !csm.is_empty());
     let user = NewUser { name: &name, role, csm_id, email: email.as_deref(), password: None };
-    if !web.store.add_user(user, visitor.person(), web.clock.now()).await? {
+    if !web.store.add_user(user, visitor.actor(), web.clock.now()).await? {
         return refuse(&web, "There is a user of this name already.".to_owned(), given).await;
     }
     show_link(&web, &visitor, name).await
@@ -127,7 +127,7 @@ fn read(given: &UserForm, visitor: &Visitor) -> Result<(String, Role, Option<Str
 }
 
 async fn change(web: &WebState, visitor: &Visitor, name: &str, change: UserChange) -> Result<Response, Trouble> {
-    match web.store.change_user(name, change, visitor.person(), web.clock.now()).await? {
+    match web.store.change_user(name, change, visitor.actor(), web.clock.now()).await? {
         UserAnswer::Changed | UserAnswer::Already => Ok(Redirect::to("/people").into_response()),
         UserAnswer::Unknown => Err(UNKNOWN),
         UserAnswer::LastAdmin => {
@@ -139,7 +139,7 @@ async fn change(web: &WebState, visitor: &Visitor, name: &str, change: UserChang
 }
 
 async fn show_link(web: &WebState, visitor: &Visitor, name: String) -> Result<Response, Trouble> {
-    let token = web.store.make_password_link(&name, visitor.person(), web.clock.now()).await?.ok_or(UNKNOWN)?;
+    let token = web.store.make_password_link(&name, visitor.actor(), web.clock.now()).await?.ok_or(UNKNOWN)?;
     let pages = web.shared.config.pages_url().unwrap_or_default();
     let link = LinkView { url: format!("{pages}{}", below("/password", &token)), name };
     page(web, StatusCode::OK, None, UserForm::default(), Some(link)).await

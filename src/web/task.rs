@@ -147,7 +147,7 @@ pub(super) async fn undo(
     const NOTHING: Trouble = Trouble::NotFound("There is nothing that could be undone.");
     let Ok(Form(given)) = form else { return Err(NOTHING) };
     let act = given.act.parse().map_err(|_| NOTHING)?;
-    match web.store.undo_task_act(act, &visitor.name, web.clock.now()).await? {
+    match web.store.undo_task_act(act, visitor.actor(), web.clock.now()).await? {
         Undone::Done(_) => Ok(Redirect::to(local_path(&given.back)).into_response()),
         Undone::TooLate => Err(Trouble::refusal(
             StatusCode::CONFLICT,
@@ -177,7 +177,7 @@ async fn carry_out(
     deed: TaskDeed,
     given: TaskForm,
 ) -> Result<Response, Trouble> {
-    let TaskAct { id: act, changes } = web.store.act_on_tasks(&[id], &deed, &visitor.name, web.clock.now()).await?;
+    let TaskAct { id: act, changes } = web.store.act_on_tasks(&[id], &deed, visitor.actor(), web.clock.now()).await?;
     match changes.first().copied().unwrap_or(TaskChange::Unknown) {
         TaskChange::Changed => {
             Ok(Redirect::to(&with_pair(local_path(&given.back), "act", &act.to_string())).into_response())

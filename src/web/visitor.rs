@@ -43,7 +43,7 @@ impl Visitor {
     }
 
     /// Who does something, for the record.
-    pub fn person(&self) -> Actor<'_> {
+    pub fn actor(&self) -> Actor<'_> {
         Actor(&self.name)
     }
 

@@ -105,8 +105,8 @@ impl Store {
         .await?;
         if tags.is_some() {
             let word = match deed {
-                TagDeed::Add => "tag answer",
-                TagDeed::Remove => "untag answer",
+                TagDeed::Add => "tag-answer",
+                TagDeed::Remove => "untag-answer",
             };
             record(&mut tx, word, by, &json!({ "answer": answer, "tag": tag }), now).await?;
         }

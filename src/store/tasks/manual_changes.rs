@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::action::snooze::Snooze;
 use crate::clock::Instant;
+use crate::ids::Actor;
 use crate::message::channel::Channel;
 use crate::random;
 use crate::store::messages::transitions::WAITING;
@@ -46,6 +47,16 @@ impl TaskDeed {
             TaskDeed::Stop { .. } => "stop",
             TaskDeed::Snooze(_) => "snooze",
             TaskDeed::Reassign { .. } => "reassign",
+        }
+    }
+
+    /// The word for it among the deeds of people.
+    fn word(&self) -> &'static str {
+        match self {
+            TaskDeed::Complete { .. } => "complete-task",
+            TaskDeed::Dismiss { .. } | TaskDeed::Stop { .. } => "dismiss-task",
+            TaskDeed::Snooze(_) => "snooze-task",
+            TaskDeed::Reassign { .. } => "reassign-task",
         }
     }
 
@@ -95,7 +106,13 @@ struct TaskBefore {
 
 impl Store {
     /// Does something with one task; see [`Store::act_on_tasks`].
-    pub async fn act_on_task(&self, id: Uuid, deed: &TaskDeed, by: &str, now: Instant) -> sqlx::Result<TaskChange> {
+    pub async fn act_on_task(
+        &self,
+        id: Uuid,
+        deed: &TaskDeed,
+        by: Actor<'_>,
+        now: Instant,
+    ) -> sqlx::Result<TaskChange> {
         let act = self.act_on_tasks(&[id], deed, by, now).await?;
         Ok(act.changes.first().copied().unwrap_or(TaskChange::Unknown))
     }
@@ -103,7 +120,13 @@ impl Store {
     /// Does the same with tasks, each as far as it is open, in one transaction.
     /// Their enrollments do not move before it cannot be undone any more, and
     /// then at once.
-    pub async fn act_on_tasks(&self, tasks: &[Uuid], deed: &TaskDeed, by: &str, now: Instant) -> sqlx::Result<TaskAct> {
+    pub async fn act_on_tasks(
+        &self,
+        tasks: &[Uuid],
+        deed: &TaskDeed,
+        by: Actor<'_>,
+        now: Instant,
+    ) -> sqlx::Result<TaskAct> {
         let act = random::token();
         let mut tx = self.pool().begin().await?;
         // Enrollments first, as whoever moves them does.
@@ -146,13 +169,17 @@ impl Store {
                 true => hold_back(&mut tx, &changed, deed, by, now).await?,
                 false => HashMap::new(),
             };
+            for task in &changed {
+                let about = json!({ "task": task.id, "account": task.account_id });
+                record(&mut tx, deed.word(), by, &about, now).await?;
+            }
             if matches!(deed, TaskDeed::Stop { .. }) {
                 for (enrollment, account) in changed.iter().map(|task| (task.enrollment_id, &task.account_id)) {
                     let about = json!({ "enrollment": enrollment, "account": account });
-                    record(&mut tx, "cancel", crate::ids::Actor(by), &about, now).await?;
+                    record(&mut tx, "cancel", by, &about, now).await?;
                 }
             }
-            remember(&mut tx, &changed, &before, (act, deed.kind(), by), now).await?;
+            remember(&mut tx, &changed, &before, (act, deed.kind(), by.0), now).await?;
         }
         tx.commit().await?;
         let changes = tasks.iter().map(|id| changes.get(id).copied().unwrap_or(TaskChange::Unknown)).collect();
@@ -215,13 +242,13 @@ async fn hold_back(
     tx: &mut PgConnection,
     tasks: &[&TaskBefore],
     deed: &TaskDeed,
-    by: &str,
+    by: Actor<'_>,
     now: Instant,
 ) -> sqlx::Result<HashMap<Uuid, Json>> {
     let keys: HashSet<(&str, Uuid)> = tasks.iter().map(|task| (task.account_id.as_str(), task.enrollment_id)).collect();
     let (accounts, ids): (Vec<&str>, Vec<Uuid>) = keys.into_iter().unzip();
     let stop = match deed {
-        TaskDeed::Stop { because } => Some(format!("stopped by {by}: {because}")),
+        TaskDeed::Stop { because } => Some(format!("stopped by {}: {because}", by.0)),
         _ => None,
     };
     let mut before: HashMap<Uuid, Json> = sqlx::query_as::<_, (Uuid, Json)>(

@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::clock::Instant;
+use crate::ids::Actor;
 use crate::store::Store;
 use crate::store::enrollments::transitions::close_open_work;
 use crate::store::messages::transitions::WAITING;
@@ -56,7 +57,7 @@ struct ActRow {
 impl Store {
     /// Takes an act back, with all its tasks or not at all: they, their
     /// enrollments and the mail of those are as they were before.
-    pub async fn undo_task_act(&self, act: Uuid, by: &str, now: Instant) -> sqlx::Result<Undone> {
+    pub async fn undo_task_act(&self, act: Uuid, by: Actor<'_>, now: Instant) -> sqlx::Result<Undone> {
         let mut tx = self.pool().begin().await?;
         sqlx::query(
             "select 1 from keepwell.enrollments e
@@ -108,7 +109,7 @@ impl Store {
             Err(error) => return Err(error),
         }
         let tasks: Vec<Uuid> = rows.iter().map(|row| row.task_id).collect();
-        record(&mut tx, "undo", crate::ids::Actor(by), &json!({ "tasks": tasks, "kind": rows[0].kind }), now).await?;
+        record(&mut tx, "undo", by, &json!({ "tasks": tasks, "kind": rows[0].kind }), now).await?;
         tx.commit().await?;
         Ok(Undone::Done(rows.len()))
     }

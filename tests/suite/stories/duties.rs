@@ -21,7 +21,7 @@ async fn put_off(world: &World, until: &str, now: &str) -> TaskChange {
     let zone = world.store().task_zone(task).await.unwrap().expect("a task");
     let zone = zone.map_or(chrono_tz::UTC, |name| name.parse().unwrap());
     let snooze = Snooze::read(until, at(now), &world.shared.calendar, zone).expect("a later instant");
-    world.store().act_on_task(task, &TaskDeed::Snooze(snooze), "a person", at(now)).await.unwrap()
+    world.store().act_on_task(task, &TaskDeed::Snooze(snooze), keepwell::ids::Actor("a person"), at(now)).await.unwrap()
 }
 
 #[tokio::test]
@@ -187,11 +187,14 @@ async fn what_people_do_with_tasks_says_how_useful_a_playbook_is() {
     let tasks = world.tasks().await;
     let (store, now) = (world.store(), at("2026-03-03T09:00:00Z"));
     let done = TaskDeed::Complete { outcome: None };
-    store.act_on_task(id(&tasks[0]), &done, "a person", now).await.unwrap();
-    store.act_on_task(id(&tasks[1]), &done, "a person", at("2025-01-01T00:00:00Z")).await.unwrap();
+    store.act_on_task(id(&tasks[0]), &done, keepwell::ids::Actor("a person"), now).await.unwrap();
+    store
+        .act_on_task(id(&tasks[1]), &done, keepwell::ids::Actor("a person"), at("2025-01-01T00:00:00Z"))
+        .await
+        .unwrap();
     let wrong = |because: &str| TaskDeed::Dismiss { because: because.to_owned() };
-    store.act_on_task(id(&tasks[2]), &wrong("wrong data: seats"), "a person", now).await.unwrap();
-    store.act_on_task(id(&tasks[3]), &wrong("wrong data"), "a person", now).await.unwrap();
+    store.act_on_task(id(&tasks[2]), &wrong("wrong data: seats"), keepwell::ids::Actor("a person"), now).await.unwrap();
+    store.act_on_task(id(&tasks[3]), &wrong("wrong data"), keepwell::ids::Actor("a person"), now).await.unwrap();
     let terms = ImpactTerms { now: at("2026-03-04T09:00:00Z"), term_days: 90, minutes_per_task: Some(30) };
     let spent = store.impact(Some("calls"), terms).await.unwrap().remove(0).spent;
     let judged = &spent.tasks;

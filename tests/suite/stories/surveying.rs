@@ -95,7 +95,7 @@ async fn answers_are_tagged_and_found_again() {
     let rows = store.list_answers(&AnswerFilter::default()).await.unwrap();
     assert_eq!((rows.len(), rows[0].value, rows[0].tags.clone()), (1, Some(8), vec!["speed".to_owned()]));
     let deeds: Vec<_> = store.list_audit(None).await.unwrap().into_iter().map(|row| row["deed"].clone()).collect();
-    assert_eq!(deeds.iter().filter(|deed| **deed == "tag answer").count(), 3, "{deeds:?}");
+    assert_eq!(deeds.iter().filter(|deed| **deed == "tag-answer").count(), 3, "{deeds:?}");
     assert_eq!(
         store.tag_answer(uuid::Uuid::nil(), "x", TagDeed::Add, keepwell::ids::Actor("sam"), at(NOON)).await.unwrap(),
         None

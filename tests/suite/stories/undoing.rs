@@ -50,7 +50,7 @@ async fn choices(world: &World, task: Uuid, now: &str) -> TaskChoices {
 }
 
 async fn act(world: &World, task: Uuid, deed: &TaskDeed, now: &str) -> Uuid {
-    let act = world.store().act_on_tasks(&[task], deed, "a person", at(now)).await.unwrap();
+    let act = world.store().act_on_tasks(&[task], deed, keepwell::ids::Actor("a person"), at(now)).await.unwrap();
     assert_eq!(act.changes, [TaskChange::Changed]);
     act.id
 }
@@ -152,10 +152,18 @@ async fn an_act_is_undone_as_if_it_had_never_been() {
     for deed in [complete("worrying"), dismiss(), stop(), TaskDeed::Reassign { to: Some("mia".to_owned()) }] {
         let act = act(&world, task_of(&world, "a1", "call").await, &deed, NOW).await;
         world.pass_at("2026-03-02T10:07:20Z").await;
-        let undone = world.store().undo_task_act(act, "a person", at("2026-03-02T10:07:29Z")).await.unwrap();
+        let undone = world
+            .store()
+            .undo_task_act(act, keepwell::ids::Actor("a person"), at("2026-03-02T10:07:29Z"))
+            .await
+            .unwrap();
         assert_eq!(undone, Undone::Done(1), "{deed:?}");
         assert_eq!(all().await, before, "{deed:?}");
-        let again = world.store().undo_task_act(act, "a person", at("2026-03-02T10:07:29Z")).await.unwrap();
+        let again = world
+            .store()
+            .undo_task_act(act, keepwell::ids::Actor("a person"), at("2026-03-02T10:07:29Z"))
+            .await
+            .unwrap();
         assert_eq!(again, Undone::Overtaken, "once");
     }
     // As if nothing had been: the way of somebody whose task stays open.
@@ -168,13 +176,14 @@ async fn an_act_is_undone_as_if_it_had_never_been() {
 async fn undoing_comes_too_late_once_something_follows() {
     let world = calling(&["a1"]).await;
     let act = act(&world, task_of(&world, "a1", "call").await, &complete("worrying"), NOW).await;
-    let undo = async |when: &str| world.store().undo_task_act(act, "a person", at(when)).await.unwrap();
+    let undo =
+        async |when: &str| world.store().undo_task_act(act, keepwell::ids::Actor("a person"), at(when)).await.unwrap();
     assert_eq!(undo(HALF_A_MINUTE_LATER).await, Undone::TooLate);
     world.pass_at(HALF_A_MINUTE_LATER).await;
     // Whatever the clock says by which somebody undoes.
     assert_eq!(undo("2026-03-02T10:07:29Z").await, Undone::Overtaken);
     assert_eq!(lines(&world.tasks().await, "step state outcome"), ["call done worrying", "save open -"]);
-    let unknown = world.store().undo_task_act(Uuid::nil(), "a person", at(NOW)).await.unwrap();
+    let unknown = world.store().undo_task_act(Uuid::nil(), keepwell::ids::Actor("a person"), at(NOW)).await.unwrap();
     assert_eq!(unknown, Undone::Unknown);
 }
 
@@ -187,9 +196,12 @@ async fn a_form_about_several_tasks_is_undone_as_one() {
     }
     act(&world, tasks[2], &complete("silent"), "2026-03-02T09:30:00Z").await;
     let before = (world.tasks().await, world.enrollments().await);
-    let done = world.store().act_on_tasks(&tasks, &dismiss(), "a person", at(NOW)).await.unwrap();
+    let done = world.store().act_on_tasks(&tasks, &dismiss(), keepwell::ids::Actor("a person"), at(NOW)).await.unwrap();
     assert_eq!(done.changes, [TaskChange::Changed, TaskChange::Changed, TaskChange::NotOpen]);
-    assert_eq!(world.store().undo_task_act(done.id, "a person", at(NOW)).await.unwrap(), Undone::Done(2));
+    assert_eq!(
+        world.store().undo_task_act(done.id, keepwell::ids::Actor("a person"), at(NOW)).await.unwrap(),
+        Undone::Done(2)
+    );
     assert_eq!((world.tasks().await, world.enrollments().await), before);
 }
 
@@ -207,7 +219,7 @@ async fn mail_of_a_journey_that_is_stopped_stays() {
     act(&world, task_of(&world, "a2", "call").await, &stop(), now).await;
     world.pass_at("2026-03-02T09:10:10Z").await;
     assert_eq!(lines(&world.mails().await, "account state"), ["a1 deferred", "a2 deferred"]);
-    world.store().undo_task_act(kept, "a person", at("2026-03-02T09:10:15Z")).await.unwrap();
+    world.store().undo_task_act(kept, keepwell::ids::Actor("a person"), at("2026-03-02T09:10:15Z")).await.unwrap();
     world.pass_at("2026-03-02T09:10:19Z").await;
     assert_eq!(lines(&world.mails().await, "account state"), ["a1 captured", "a2 deferred"]);
     world.pass_at("2026-03-02T09:11:00Z").await;

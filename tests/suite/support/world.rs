@@ -404,7 +404,7 @@ impl World {
         assert_eq!(open.len(), 1, "one open task of {step}: {tasks:#?}");
         let id = open[0]["id"].as_str().unwrap().parse().unwrap();
         let deed = TaskDeed::Complete { outcome: outcome.map(Into::into) };
-        self.store().act_on_task(id, &deed, "a person", at(when) - UNDO_FOR).await.unwrap();
+        self.store().act_on_task(id, &deed, Actor("a person"), at(when) - UNDO_FOR).await.unwrap();
     }
 
     pub async fn enrollments(&self) -> Vec<Json> {

@@ -107,7 +107,7 @@ async fn tags_are_put_on_and_taken_off() {
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
     let audit: Vec<String> =
         sqlx::query_scalar("select deed from keepwell.audit order by n").fetch_all(world.store().pool()).await.unwrap();
-    assert_eq!(audit, ["tag answer", "tag answer", "untag answer"]);
+    assert_eq!(audit, ["tag-answer", "tag-answer", "untag-answer"]);
 }
 
 #[tokio::test]
