@@ -153,19 +153,20 @@ fn every_command_in_the_prose_exists() {
     for page in pages() {
         for block in blocks(&read(&page), "sh") {
             for line in block.lines().filter_map(|line| line.strip_prefix("keepwell ")) {
-                let mut words = line.split_whitespace();
-                let mut usage = String::new();
-                let mut word = words.next().unwrap().to_owned();
-                // A command of commands has its options below.
-                for _ in 0..2 {
-                    let asked = word.split(' ').chain(["--help"]);
+                let usage_of = |command: &str| {
+                    let asked = command.split(' ').chain(["--help"]);
                     let help = Command::new(env!("CARGO_BIN_EXE_keepwell")).args(asked).output().unwrap();
-                    assert!(help.status.success(), "`keepwell {word}` of {page} does not exist");
-                    usage = String::from_utf8(help.stdout).unwrap();
-                    match words.next().filter(|_| usage.contains("Commands:")) {
-                        Some(next) => word = format!("{word} {next}"),
-                        None => break,
-                    }
+                    assert!(help.status.success(), "`keepwell {command}` of {page} does not exist");
+                    String::from_utf8(help.stdout).unwrap()
+                };
+                let mut words = line.split_whitespace();
+                let mut word = words.next().unwrap().to_owned();
+                let mut usage = usage_of(&word);
+                // A command of commands has its options below.
+                let is_one = |next: &&str| next.starts_with(|c: char| c.is_ascii_lowercase());
+                if let Some(next) = words.next().filter(is_one).filter(|_| usage.contains("\nCommands:")) {
+                    word = format!("{word} {next}");
+                    usage = usage_of(&word);
                 }
                 for option in line.split('#').next().unwrap().split_whitespace().filter(|w| w.starts_with("--")) {
                     assert!(usage.contains(option), "`{option}` of `keepwell {word}` in {page} does not exist");
