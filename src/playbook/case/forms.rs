@@ -11,9 +11,8 @@ pub static CASE: Form = Form::new(
     &[
         CASE_HEAD,
         FIXTURES,
+        WORLD,
         &[
-            PAST,
-            POPULATION,
             Key::new(
                 "budget",
                 Shape::Either(&[OFF, Shape::Form(&BUDGET)]),
@@ -39,6 +38,12 @@ pub static CASE: Form = Form::new(
 )
 .rules(&[KeyRule::AnyOf(&[&["like"], &["at", "expect"]])]);
 
+/// The keys of a case of a document: those of [`CASE_HEAD`], [`FIXTURES`] and [`WORLD`], and
+/// what it expects.
+pub const fn document_case(keys: &'static [&'static [Key]]) -> Form {
+    Form::new("a test case", keys).rules(&[KeyRule::AnyOf(&[&["like"], &["at", "expect"]])])
+}
+
 /// Accounts beside that of a case.
 pub static MEMBER: Form = Form::new(
     "accounts of a population",
@@ -53,15 +58,19 @@ pub static MEMBER: Form = Form::new(
 
 /// The most accounts that one entry of a population can stand for.
 pub(super) const MOST_MEMBERS: i64 = 1_000_000;
+
+/// What a case has of the world beyond its fixtures.
+pub const WORLD: &[Key] = &[PAST, POPULATION];
+
 /// Whom functions over all accounts compare that of a case with.
-pub const POPULATION: Key = Key::new(
+const POPULATION: Key = Key::new(
     "population",
     Shape::list(&A_MEMBER, 0),
     "Other accounts, for what is asked about all together: `[ { account: { mrr: 900 }, times: 20 } ]`.",
 );
 
 /// What the columns of the account were before.
-pub const PAST: Key = Key::new(
+const PAST: Key = Key::new(
     "past",
     Shape::Map { keys: KeyNames::Pattern(ELAPSED_PATTERN), of: &ACCOUNT_COLUMNS, least: 0 },
     "Columns of the account as they were so long before `at`, each until the next time or until `at`: `{ 30d: { status: active } }`. Without it, nothing from before `at` is on record.",

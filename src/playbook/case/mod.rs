@@ -23,8 +23,8 @@ mod reader;
 pub(super) use document_case::read_document_cases;
 pub use document_case::{DocumentCase, Expects};
 pub use forms::{
-    ANSWER_KEYS, CASE, CASE_HEAD, EVENT, FIXTURES, GOAL_RECORD, MEMBER, PAST, POPULATION, SCORE, STANDING, TASK_RECORD,
-    TICKET,
+    ANSWER_KEYS, CASE, CASE_HEAD, EVENT, FIXTURES, GOAL_RECORD, MEMBER, SCORE, STANDING, TASK_RECORD, TICKET, WORLD,
+    document_case,
 };
 pub(super) use like::read;
 

@@ -7,9 +7,8 @@ use super::score::{NUMBER_OR_NONE, number_or_none};
 use super::{DocumentBody, HEAD, head};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::Source;
-use crate::playbook::case::{CASE_HEAD, DocumentCase, Expects, FIXTURES, PAST, POPULATION, read_document_cases};
+use crate::playbook::case::{CASE_HEAD, DocumentCase, Expects, FIXTURES, WORLD, document_case, read_document_cases};
 use crate::playbook::form::STATUSES;
-use crate::playbook::parse::word_sources;
 use crate::playbook::reader::form::ID;
 use crate::playbook::reader::{Fields, Form, Key, KeyRule, Shape};
 use crate::playbook::yaml::Node;
@@ -80,7 +79,11 @@ static KPI: Form = Form::new(
                 Shape::Expression,
                 "The figure, made of functions over all accounts: `share_of(account.status == \"churned\", account.ago(30).status == \"active\")`. Where something that it calculates with is missing, so is the figure.",
             ),
-            Key::required("unit", Shape::Words(UNITS), "What the number is: `percent`, `days`, `money`, `count` or `ratio`."),
+            Key::required(
+                "unit",
+                Shape::Words(UNITS),
+                "What the number is: `percent`, `days`, `money`, `count` or `ratio`.",
+            ),
             Key::new("formula", Shape::Text, "The formula in words, for those who read the figure."),
             Key::new("source", Shape::Text, "Where the definition comes from, and what it leaves out."),
             Key::new(
@@ -95,23 +98,16 @@ static KPI: Form = Form::new(
 const UNITS: &[&str] = &["percent", "days", "money", "count", "ratio"];
 
 /// A case of a KPI.
-static KPI_CASE: Form = Form::new(
-    "a test case",
-    &[
-        CASE_HEAD,
-        FIXTURES,
-        &[
-            PAST,
-            POPULATION,
-            Key::new(
-                "expect",
-                Shape::Form(&EXPECTED_KPI),
-                "The figure at `at`: `{ value: 4.5 }`, or why there is none: `{ missing: \"on record\" }`.",
-            ),
-        ],
-    ],
-)
-.rules(&[KeyRule::AnyOf(&[&["like"], &["at", "expect"]])]);
+static KPI_CASE: Form = document_case(&[
+    CASE_HEAD,
+    FIXTURES,
+    WORLD,
+    &[Key::new(
+        "expect",
+        Shape::Form(&EXPECTED_KPI),
+        "The figure at `at`: `{ value: 4.5 }`, or why there is none: `{ missing: \"on record\" }`.",
+    )],
+]);
 
 static EXPECTED_KPI: Form = Form::new(
     "an expected figure",
@@ -123,10 +119,7 @@ static EXPECTED_KPI: Form = Form::new(
 .rules(&[KeyRule::AnyOf(&[&["value"], &["missing"]])]);
 
 fn read(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> DocumentBody {
-    let statuses = match word_sources(fields, "statuses") {
-        Some(words) => words.into_iter().map(|word| (word.text.to_string(), Some(word.origin.at(1, 1)))).collect(),
-        None => ["active", "trial"].map(|word| (word.to_owned(), None)).into(),
-    };
+    let statuses = head::statuses(fields);
     let place = fields.value_place("kpi");
     let value = fields.required_expression("value");
     if !fields.has("unit") {
@@ -150,7 +143,11 @@ fn expectation(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> 
     let at = fields.value_place("missing");
     let missing = fields.string("missing").map(|words| (at, words));
     if node.as_mapping().is_some_and(|keys| keys.is_empty()) {
-        fields.error("KW0501", node.place, "a case expects something: a `value`, or `missing` with words of the reason");
+        fields.error(
+            "KW0501",
+            node.place,
+            "a case expects something: a `value`, or `missing` with words of the reason",
+        );
     }
     fields.finish().then_some(KpiExpectation { place: node.place, value, missing })
 }

@@ -7,7 +7,7 @@ use super::standing::{STANDING_ID, StandingExpectation, check_ids, expectation, 
 use super::{DocumentBody, HEAD, head};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::Source;
-use crate::playbook::case::{CASE_HEAD, DocumentCase, FIXTURES, PAST, POPULATION, read_document_cases};
+use crate::playbook::case::{CASE_HEAD, DocumentCase, FIXTURES, WORLD, document_case, read_document_cases};
 use crate::playbook::form::STATUSES;
 use crate::playbook::reader::form::ID;
 use crate::playbook::reader::{Fields, Form, Key, KeyRule, Shape};
@@ -75,23 +75,16 @@ static STAGE: Form = Form::new(
     ]],
 );
 
-static LIFECYCLE_CASE: Form = Form::new(
-    "a test case",
-    &[
-        CASE_HEAD,
-        FIXTURES,
-        &[
-            PAST,
-            POPULATION,
-            Key::new(
-                "expect",
-                Shape::Form(&EXPECTED_STAGE),
-                "The stage at `at`, and the clause that moved the account: `{ stage: adopted, by: enter }`.",
-            ),
-        ],
-    ],
-)
-.rules(&[KeyRule::AnyOf(&[&["like"], &["at", "expect"]])]);
+static LIFECYCLE_CASE: Form = document_case(&[
+    CASE_HEAD,
+    FIXTURES,
+    WORLD,
+    &[Key::new(
+        "expect",
+        Shape::Form(&EXPECTED_STAGE),
+        "The stage at `at`, and the clause that moved the account: `{ stage: adopted, by: enter }`.",
+    )],
+]);
 
 static EXPECTED_STAGE: Form = Form::new(
     "an expected stage",

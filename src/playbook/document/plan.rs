@@ -10,7 +10,6 @@ use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::Source;
 use crate::playbook::case::{DocumentCase, read_document_cases};
 use crate::playbook::form::STATUSES;
-use crate::playbook::parse::word_sources;
 use crate::playbook::reader::form::ID;
 use crate::playbook::reader::{Fields, Form, Key, Shape};
 use crate::playbook::yaml::Node;
@@ -46,7 +45,11 @@ static PLAN: Form = Form::new(
                 Shape::Expression,
                 "Which accounts get the plan: from the first time on that it holds. Without it all get it; with `false` those alone to whom a step `plan` gives it.",
             ),
-            Key::required("goals", Shape::list(&Shape::Form(&goal::GOAL), 1), "What is agreed, and how it is measured."),
+            Key::required(
+                "goals",
+                Shape::list(&Shape::Form(&goal::GOAL), 1),
+                "What is agreed, and how it is measured.",
+            ),
             Key::new(
                 "tests",
                 Shape::list(&Shape::Form(&PLAN_CASE), 0),
@@ -57,10 +60,7 @@ static PLAN: Form = Form::new(
 );
 
 fn read(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> DocumentBody {
-    let statuses = match word_sources(fields, "statuses") {
-        Some(words) => words.into_iter().map(|word| (word.text.to_string(), Some(word.origin.at(1, 1)))).collect(),
-        None => ["active", "trial"].map(|word| (word.to_owned(), None)).into(),
-    };
+    let statuses = head::statuses(fields);
     let when = fields.expression("when");
     if !fields.has("goals") {
         fields.missing("goals");

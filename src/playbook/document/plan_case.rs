@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::goal::number;
+use super::score::{NUMBER_OR_NONE, number_or_none};
 use super::{Goal, GoalState};
 use crate::diagnostic::{Diagnostic, Position};
-use crate::playbook::case::{CASE_HEAD, Expects, FIXTURES, PAST, POPULATION};
+use crate::playbook::case::{CASE_HEAD, Expects, FIXTURES, WORLD, document_case};
 use crate::playbook::reader::{Fields, Form, Key, KeyNames, KeyRule, Shape, advice, short};
 use crate::playbook::yaml::{Entry, Node};
 
@@ -34,23 +34,16 @@ pub struct GoalExpectation {
 }
 
 /// A case of a plan.
-pub(super) static PLAN_CASE: Form = Form::new(
-    "a test case",
-    &[
-        CASE_HEAD,
-        FIXTURES,
-        &[
-            PAST,
-            POPULATION,
-            Key::new(
-                "expect",
-                Shape::Form(&EXPECTED_PLAN),
-                "The plan as of `at`: `{ plan: true, goals: { reports: { progress: 50, state: open } } }`.",
-            ),
-        ],
-    ],
-)
-.rules(&[KeyRule::AnyOf(&[&["like"], &["at", "expect"]])]);
+pub(super) static PLAN_CASE: Form = document_case(&[
+    CASE_HEAD,
+    FIXTURES,
+    WORLD,
+    &[Key::new(
+        "expect",
+        Shape::Form(&EXPECTED_PLAN),
+        "The plan as of `at`: `{ plan: true, goals: { reports: { progress: 50, state: open } } }`.",
+    )],
+]);
 
 static EXPECTED_PLAN: Form = Form::new(
     "an expected plan",
@@ -77,7 +70,6 @@ static EXPECTED_GOAL: Form = Form::new(
 )
 .rules(&[KeyRule::AnyOf(&[&["progress"], &["value"], &["state"], &["milestones"]])]);
 
-const NUMBER_OR_NONE: Shape = Shape::Either(&[Shape::Number, Shape::Words(&["none"])]);
 const STATES: &[(&str, GoalState)] =
     &[("open", GoalState::Open), ("reached", GoalState::Reached), ("missed", GoalState::Missed)];
 
@@ -138,16 +130,4 @@ fn goal_expectation(
     let milestones = has_milestones.then_some(milestones);
     let id = entry.key.clone();
     inner.finish().then_some(GoalExpectation { id, place: entry.key_place, progress, value, state, milestones })
-}
-
-fn number_or_none(key: &str, node: &Node, fields: &mut Fields<'_, '_>) -> Option<Expects<f64>> {
-    let value = match (number(node), node.as_text()) {
-        (Some(number), _) => Some(number),
-        (None, Some("none")) => None,
-        _ => {
-            fields.wrong_type(key, node, "a number, or `none`");
-            return None;
-        }
-    };
-    Some(Expects { place: node.place, value })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Figure;
 use super::score::{NUMBER_OR_NONE, number_or_none};
 use crate::diagnostic::{Diagnostic, Position};
-use crate::playbook::case::{CASE_HEAD, Expects, FIXTURES, PAST, POPULATION};
+use crate::playbook::case::{CASE_HEAD, Expects, FIXTURES, WORLD, document_case};
 use crate::playbook::reader::{Fields, Form, Key, KeyNames, KeyRule, Shape, advice, short};
 use crate::playbook::yaml::{Entry, Node};
 
@@ -33,23 +33,16 @@ pub struct FigureExpectation {
 }
 
 /// A case of a report.
-pub(super) static REPORT_CASE: Form = Form::new(
-    "a test case",
-    &[
-        CASE_HEAD,
-        FIXTURES,
-        &[
-            PAST,
-            POPULATION,
-            Key::new(
-                "expect",
-                Shape::Form(&EXPECTED_REPORT),
-                "The report as of `at`: `{ figures: { reports: { before: 3, after: 9, worth: 405 } }, gain: 270 }`.",
-            ),
-        ],
-    ],
-)
-.rules(&[KeyRule::AnyOf(&[&["like"], &["at", "expect"]])]);
+pub(super) static REPORT_CASE: Form = document_case(&[
+    CASE_HEAD,
+    FIXTURES,
+    WORLD,
+    &[Key::new(
+        "expect",
+        Shape::Form(&EXPECTED_REPORT),
+        "The report as of `at`: `{ figures: { reports: { before: 3, after: 9, worth: 405 } }, gain: 270 }`.",
+    )],
+]);
 
 static EXPECTED_REPORT: Form = Form::new(
     "an expected report",

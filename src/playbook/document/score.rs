@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::goal::number;
 use super::kind::{DocumentKind, Stage};
 use super::{DocumentBody, HEAD, head};
 use crate::diagnostic::{Diagnostic, Position};
-use crate::playbook::case::{CASE_HEAD, DocumentCase, Expects, FIXTURES, PAST, POPULATION, read_document_cases};
+use crate::playbook::case::{CASE_HEAD, DocumentCase, Expects, FIXTURES, WORLD, document_case, read_document_cases};
 use crate::playbook::form::{STATUSES, SUBJECT, SUBJECTS};
 use crate::playbook::reader::form::{ID, STEP_ID};
 use crate::playbook::reader::{Fields, Form, Key, KeyNames, KeyRule, Shape, advice, short};
@@ -114,23 +115,16 @@ static SCORE: Form = Form::new(
 );
 
 /// A case of a score.
-static SCORE_CASE: Form = Form::new(
-    "a test case",
-    &[
-        CASE_HEAD,
-        FIXTURES,
-        &[
-            PAST,
-            POPULATION,
-            Key::new(
-                "expect",
-                Shape::Form(&EXPECTED_SCORE),
-                "The score at `at`: `{ value: 47.5, band: yellow, factors: { usage: 60 } }`.",
-            ),
-        ],
-    ],
-)
-.rules(&[KeyRule::AnyOf(&[&["like"], &["at", "expect"]])]);
+static SCORE_CASE: Form = document_case(&[
+    CASE_HEAD,
+    FIXTURES,
+    WORLD,
+    &[Key::new(
+        "expect",
+        Shape::Form(&EXPECTED_SCORE),
+        "The score at `at`: `{ value: 47.5, band: yellow, factors: { usage: 60 } }`.",
+    )],
+]);
 
 static EXPECTED_SCORE: Form = Form::new(
     "an expected score",
@@ -253,10 +247,9 @@ fn expectation(
 
 /// A number that a case expects, or that there is none.
 pub(super) fn number_or_none(key: &str, node: &Node, fields: &mut Fields<'_, '_>) -> Option<Expects<f64>> {
-    let value = match (&node.value, node.as_text()) {
-        (NodeValue::Int(number), _) => Some(*number as f64),
-        (NodeValue::Float(number), _) => Some(number.value),
-        (_, Some("none")) => None,
+    let value = match (number(node), node.as_text()) {
+        (Some(number), _) => Some(number),
+        (None, Some("none")) => None,
         _ => {
             fields.wrong_type(key, node, "a number, or `none`");
             return None;

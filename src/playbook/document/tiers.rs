@@ -7,7 +7,7 @@ use super::standing::{STANDING_ID, StandingExpectation, check_ids, expectation, 
 use super::{DocumentBody, HEAD, head};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::Source;
-use crate::playbook::case::{CASE_HEAD, DocumentCase, FIXTURES, PAST, POPULATION, read_document_cases};
+use crate::playbook::case::{CASE_HEAD, DocumentCase, FIXTURES, WORLD, document_case, read_document_cases};
 use crate::playbook::form::STATUSES;
 use crate::playbook::reader::form::ID;
 use crate::playbook::reader::{Fields, Form, Key, KeyRule, Shape};
@@ -71,23 +71,16 @@ static TIER: Form = Form::new(
     ]],
 );
 
-static TIERS_CASE: Form = Form::new(
-    "a test case",
-    &[
-        CASE_HEAD,
-        FIXTURES,
-        &[
-            PAST,
-            POPULATION,
-            Key::new(
-                "expect",
-                Shape::Form(&EXPECTED_TIER),
-                "The tier at `at`, and whether the account was in it before: `{ tier: A, by: when }`.",
-            ),
-        ],
-    ],
-)
-.rules(&[KeyRule::AnyOf(&[&["like"], &["at", "expect"]])]);
+static TIERS_CASE: Form = document_case(&[
+    CASE_HEAD,
+    FIXTURES,
+    WORLD,
+    &[Key::new(
+        "expect",
+        Shape::Form(&EXPECTED_TIER),
+        "The tier at `at`, and whether the account was in it before: `{ tier: A, by: when }`.",
+    )],
+]);
 
 static EXPECTED_TIER: Form = Form::new(
     "an expected tier",
