@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::standing::{Clause, Clauses, StandingOutcome};
-use crate::catalog::documents::{ReadyLifecycle, ReadyStage};
+use crate::catalog::documents::{ReadyLevel, ReadyLifecycle};
 use crate::facts::Facts;
 use crate::rule::Sandbox;
 
@@ -24,15 +24,15 @@ pub fn evaluate(
     present: Option<&str>,
 ) -> StandingOutcome {
     let clauses = Clauses::new(sandbox, facts, zone);
-    find(&lifecycle.stages, &clauses, present).unwrap_or_else(|undecided| undecided)
+    find(&lifecycle.levels, &clauses, present).unwrap_or_else(|undecided| undecided)
 }
 
 fn find(
-    stages: &[ReadyStage],
+    stages: &[ReadyLevel],
     clauses: &Clauses<'_>,
     present: Option<&str>,
 ) -> Result<StandingOutcome, StandingOutcome> {
-    let enters = |stage: &ReadyStage| clauses.hold(&stage.enter, || format!("`enter` of `{}`", stage.id));
+    let enters = |stage: &ReadyLevel| clauses.hold(&stage.enter, || format!("`enter` of `{}`", stage.id));
     let place = present.and_then(|present| stages.iter().position(|stage| stage.id == present));
     let later = place.map_or(stages, |place| &stages[place + 1..]);
     for stage in later.iter().rev() {
@@ -47,7 +47,7 @@ fn find(
         });
     };
     let stage = &stages[place];
-    let Some(fall) = &stage.fall else { return Ok(StandingOutcome::Stays) };
+    let Some(fall) = &stage.inside else { return Ok(StandingOutcome::Stays) };
     if !clauses.hold(fall, || format!("`fall` of `{}`", stage.id))? || enters(stage)? {
         return Ok(StandingOutcome::Stays);
     }

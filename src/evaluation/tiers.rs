@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::standing::{Clause, Clauses, StandingOutcome};
-use crate::catalog::documents::{ReadyTier, ReadyTiers};
+use crate::catalog::documents::{ReadyLevel, ReadyTiers};
 use crate::facts::Facts;
 use crate::rule::Sandbox;
 
@@ -24,19 +24,19 @@ pub fn evaluate(
 }
 
 fn find(
-    levels: &[ReadyTier],
+    levels: &[ReadyLevel],
     clauses: &Clauses<'_>,
     present: Option<&str>,
 ) -> Result<StandingOutcome, StandingOutcome> {
     for tier in levels {
         let is_present = present == Some(tier.id.as_str());
-        if clauses.hold(&tier.when, || format!("`when` of `{}`", tier.id))? {
+        if clauses.hold(&tier.enter, || format!("`when` of `{}`", tier.id))? {
             return Ok(match is_present {
                 true => StandingOutcome::Stays,
-                false => clauses.moved(Some(&tier.id), Clause::When, Some(&tier.when)),
+                false => clauses.moved(Some(&tier.id), Clause::When, Some(&tier.enter)),
             });
         }
-        if let Some(keep) = tier.keep.as_ref().filter(|_| is_present)
+        if let Some(keep) = tier.inside.as_ref().filter(|_| is_present)
             && clauses.hold(keep, || format!("`keep` of `{}`", tier.id))?
         {
             return Ok(StandingOutcome::Stays);

@@ -2,8 +2,8 @@
 //!
 //! One file for each kind makes it ready; the list below is the only other place
 //! of this folder that knows it. `compiler` is what they compile with, `across`
-//! finds what documents say wrongly about each other, `standing` is what others may
-//! read of the stages and tiers that they find.
+//! finds what documents say wrongly about each other, `standing` is what lifecycles and
+//! tiers have in common.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ mod standing;
 
 pub(super) use across::check as check_across;
 pub use compiler::{Audience, DocumentCompiler};
-pub use standing::schema_beside;
+pub use standing::{ReadyLevel, ReadyStandings, schema_beside};
 
 /// Declares the files of this folder that make a kind of document ready.
 macro_rules! documents {
@@ -55,10 +55,8 @@ documents! {
 }
 
 pub use kpi::{Precondition, Record};
-pub use lifecycle::ReadyStage;
 pub use plan::{ReadyDue, ReadyGoal};
 pub use score::ReadyFactor;
-pub use tiers::ReadyTier;
 
 /// A document whose every expression is compiled.
 #[derive(Debug)]

@@ -38,7 +38,6 @@ pub use file::{DocumentDraft, FileDraft, claimed_id, claimed_kind, read};
 pub use goal::{Goal, GoalDue, GoalStart, GoalState, Milestone, MilestoneAt};
 pub use head::HEAD;
 pub use kind::{DocumentKind, Stage};
-pub use lifecycle::LifecycleStage;
 pub use survey::{SURVEY, Survey};
 
 /// The first key of a playbook's file.
@@ -73,9 +72,8 @@ pub use plan_case::{GoalExpectation, PlanExpectation};
 pub use report::REPORT_WORD;
 pub use report_case::{FigureExpectation, ReportExpectation};
 pub use score::{Band, Factor, MissingFactor, ScoreExpectation};
-pub use standing::StandingExpectation;
+pub use standing::{StandingExpectation, StandingLevel, Standings};
 pub use text_by_language::TextByLanguage;
-pub use tiers::Tier;
 
 /// A document as its author wrote it, checked in form.
 #[derive(Clone, Debug)]

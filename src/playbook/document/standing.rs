@@ -1,13 +1,85 @@
-//! What lifecycles and tiers have in common: the ids of stages and tiers, and what
-//! their cases expect.
+//! What lifecycles and tiers have in common: the stages or tiers that they list, and
+//! what their cases expect.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::head;
 use crate::diagnostic::{Diagnostic, Position};
-use crate::playbook::case::Expects;
+use crate::playbook::Source;
+use crate::playbook::case::{DocumentCase, Expects, read_document_cases};
 use crate::playbook::reader::{Fields, Form, Shape, advice, short};
 use crate::playbook::yaml::{Node, NodeValue};
+
+/// A lifecycle or tiers as their author wrote them.
+#[derive(Clone, Debug)]
+pub struct Standings {
+    /// Account statuses they are for, each with its place where it was written.
+    pub statuses: Vec<(String, Option<Position>)>,
+    /// In their order: the first stage first, and the best tier; at least one, unless
+    /// there was an error.
+    pub levels: Vec<StandingLevel>,
+    pub tests: Vec<DocumentCase<StandingExpectation>>,
+}
+
+/// One stage or tier.
+#[derive(Clone, Debug)]
+pub struct StandingLevel {
+    pub id: String,
+    pub place: Position,
+    /// Which accounts come to it: `enter` of a stage, `when` of a tier.
+    pub enter: Source,
+    /// What is asked of accounts that are in it: by `fall` they leave a stage, by `keep`
+    /// they stay in a tier.
+    pub inside: Option<Source>,
+}
+
+/// The words of a lifecycle or of tiers.
+pub(super) struct StandingWords {
+    /// What a level is called, in messages and in cases.
+    pub level: &'static str,
+    /// The document with its article, and the key of its levels.
+    pub document: &'static str,
+    pub levels: &'static str,
+    /// The keys of a level.
+    pub form: &'static Form,
+    pub enter: &'static str,
+    pub inside: &'static str,
+    /// The keys of a case, what it expects, and the words for what moves an account.
+    pub case: &'static Form,
+    pub expected: &'static Form,
+    pub clauses: &'static [&'static str],
+}
+
+/// Reads what a lifecycle or tiers say beyond their head.
+pub(super) fn read(file: &Arc<str>, words: &StandingWords, fields: &mut Fields<'_, '_>) -> Standings {
+    let statuses = head::statuses(fields);
+    if !fields.has(words.levels) {
+        fields.missing(words.levels);
+    }
+    let before = fields.problems().len();
+    let nodes = fields.list(words.levels).unwrap_or_default();
+    let levels: Vec<StandingLevel> = nodes.iter().filter_map(|node| level(file, words, node, fields)).collect();
+    if nodes.is_empty() && fields.has(words.levels) && fields.problems().len() == before {
+        let at = fields.value_place(words.levels);
+        fields.error("KW0103", at, format!("{} needs at least one {}", words.document, words.level));
+    }
+    check_ids(words.level, &levels, fields);
+    let cases = fields.take("tests");
+    let expect = |node: &Node, problems: &mut Vec<Diagnostic>| expectation(file, node, words, &levels, problems);
+    let tests =
+        cases.map(|node| read_document_cases(file, node, words.case, expect, fields.problems())).unwrap_or_default();
+    Standings { statuses, levels, tests }
+}
+
+fn level(file: &Arc<str>, words: &StandingWords, node: &Node, fields: &mut Fields<'_, '_>) -> Option<StandingLevel> {
+    let mut inner = Fields::new(file, node, words.form, fields.problems());
+    let id = standing_id(words.level, &mut inner);
+    let enter = inner.required_expression(words.enter);
+    let inside = inner.expression(words.inside);
+    inner.finish();
+    Some(StandingLevel { id: id?, place: node.place, enter: enter?, inside })
+}
 
 /// The id of a stage or a tier: as the customer store may write it, too.
 pub(super) const STANDING_ID: Shape = Shape::Pattern {
@@ -17,7 +89,7 @@ pub(super) const STANDING_ID: Shape = Shape::Pattern {
 };
 
 /// How a case says that the account stays where it is.
-pub(super) const STAYS: &str = "stays";
+const STAYS: &str = "stays";
 
 /// What a case expects of a lifecycle or of tiers.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +104,7 @@ pub struct StandingExpectation {
 }
 
 /// Reads the id of a stage or a tier.
-pub(super) fn standing_id(what: &str, fields: &mut Fields<'_, '_>) -> Option<String> {
+fn standing_id(what: &str, fields: &mut Fields<'_, '_>) -> Option<String> {
     let id = fields.required_text("id")?.text.to_string();
     let is_edge = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let fits = id.chars().all(|c| is_edge(c) || c == ' ' || c == '.')
@@ -50,31 +122,31 @@ pub(super) fn standing_id(what: &str, fields: &mut Fields<'_, '_>) -> Option<Str
 }
 
 /// Reports ids that two stages or tiers have.
-pub(super) fn check_ids<'i>(what: &str, ids: impl Iterator<Item = (&'i str, Position)>, fields: &mut Fields<'_, '_>) {
+fn check_ids(what: &str, levels: &[StandingLevel], fields: &mut Fields<'_, '_>) {
     let mut known = HashSet::new();
-    for (id, place) in ids {
-        if !known.insert(id) {
-            fields.error("KW0105", place, format!("two {what}s are called `{id}`"));
+    for level in levels {
+        if !known.insert(level.id.as_str()) {
+            fields.error("KW0105", level.place, format!("two {what}s are called `{}`", level.id));
         }
     }
 }
 
-/// Reads what a case expects of a stage or a tier, with the keys of `form` and the
-/// `words` for its clauses.
-pub(super) fn expectation(
+/// Reads what a case expects of a stage or a tier.
+fn expectation(
     file: &Arc<str>,
     node: &Node,
-    (what, form, words): (&'static str, &'static Form, &'static [&'static str]),
-    ids: &[String],
+    words: &StandingWords,
+    levels: &[StandingLevel],
     problems: &mut Vec<Diagnostic>,
 ) -> Option<StandingExpectation> {
-    let mut fields = Fields::new(file, node, form, problems);
+    let what = words.level;
+    let mut fields = Fields::new(file, node, words.expected, problems);
     let id = fields.take(what).and_then(|node| match (&node.value, node.as_text()) {
         (NodeValue::Null, _) | (_, Some("none")) => Some(Expects { place: node.place, value: None }),
         (_, Some(text)) => {
-            if !ids.iter().any(|id| id == text) {
+            if !levels.iter().any(|level| level.id == text) {
                 let message = format!("there is no {what} `{}` here", short(text));
-                let help = advice(text, ids.iter().map(String::as_str));
+                let help = advice(text, levels.iter().map(|level| level.id.as_str()));
                 fields.error_with_help("KW0104", node.place, message, help);
             }
             Some(Expects { place: node.place, value: Some(text.to_owned()) })
@@ -85,7 +157,7 @@ pub(super) fn expectation(
         }
     });
     let at = fields.value_place("by");
-    let choices: Vec<(&str, &str)> = words.iter().map(|word| (*word, *word)).collect();
+    let choices: Vec<(&str, &str)> = words.clauses.iter().map(|word| (*word, *word)).collect();
     let by = fields.one_of("by", &choices);
     let by = by.map(|word| Expects { place: at, value: Some(word.to_owned()).filter(|word| word != STAYS) });
     let is_undecided = fields.boolean("undecided");

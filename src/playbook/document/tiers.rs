@@ -3,36 +3,15 @@
 use std::sync::Arc;
 
 use super::kind::{DocumentKind, Stage};
-use super::standing::{STANDING_ID, StandingExpectation, check_ids, expectation, standing_id};
+use super::standing::{self, STANDING_ID, StandingWords, Standings};
 use super::{DocumentBody, HEAD, head};
-use crate::diagnostic::{Diagnostic, Position};
-use crate::playbook::Source;
-use crate::playbook::case::{CASE_HEAD, DocumentCase, FIXTURES, WORLD, document_case, read_document_cases};
+use crate::playbook::case::{CASE_HEAD, FIXTURES, WORLD, document_case};
 use crate::playbook::form::STATUSES;
 use crate::playbook::reader::form::ID;
 use crate::playbook::reader::{Fields, Form, Key, KeyRule, Shape};
-use crate::playbook::yaml::Node;
 
 /// Tiers as their author wrote them.
-#[derive(Clone, Debug)]
-pub struct Tiers {
-    /// Account statuses they are for, each with its place where it was written.
-    pub statuses: Vec<(String, Option<Position>)>,
-    /// The best first; at least one, unless there was an error.
-    pub levels: Vec<Tier>,
-    pub tests: Vec<DocumentCase<StandingExpectation>>,
-}
-
-/// One tier.
-#[derive(Clone, Debug)]
-pub struct Tier {
-    pub id: String,
-    pub place: Position,
-    /// An account is in the first tier whose condition holds.
-    pub when: Source,
-    /// An account that is in this tier stays where this holds, as long as no better tier takes it.
-    pub keep: Option<Source>,
-}
+pub type Tiers = Standings;
 
 pub(super) static KIND: DocumentKind =
     DocumentKind { word: "tiers", noun: "a document of tiers", form: &TIERS, stage: Stage::Standing, schedule: head::DAILY, read };
@@ -94,34 +73,18 @@ static EXPECTED_TIER: Form = Form::new(
 
 const CLAUSES: &[&str] = &["when", "stays"];
 
-fn read(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> DocumentBody {
-    let statuses = head::statuses(fields);
-    if !fields.has("levels") {
-        fields.missing("levels");
-    }
-    let before = fields.problems().len();
-    let nodes = fields.list("levels").unwrap_or_default();
-    let levels: Vec<Tier> = nodes.iter().filter_map(|node| tier(file, node, fields)).collect();
-    if nodes.is_empty() && fields.has("levels") && fields.problems().len() == before {
-        let at = fields.value_place("levels");
-        fields.error("KW0103", at, "a document of tiers needs at least one tier");
-    }
-    check_ids("tier", levels.iter().map(|tier| (tier.id.as_str(), tier.place)), fields);
-    let ids: Vec<String> = levels.iter().map(|tier| tier.id.clone()).collect();
-    let cases = fields.take("tests");
-    let expect = |node: &Node, problems: &mut Vec<Diagnostic>| {
-        expectation(file, node, ("tier", &EXPECTED_TIER, CLAUSES), &ids, problems)
-    };
-    let tests =
-        cases.map(|node| read_document_cases(file, node, &TIERS_CASE, expect, fields.problems())).unwrap_or_default();
-    DocumentBody::Tiers(Tiers { statuses, levels, tests })
-}
+static WORDS: StandingWords = StandingWords {
+    level: "tier",
+    document: "a document of tiers",
+    levels: "levels",
+    form: &TIER,
+    enter: "when",
+    inside: "keep",
+    case: &TIERS_CASE,
+    expected: &EXPECTED_TIER,
+    clauses: CLAUSES,
+};
 
-fn tier(file: &Arc<str>, node: &Node, fields: &mut Fields<'_, '_>) -> Option<Tier> {
-    let mut inner = Fields::new(file, node, &TIER, fields.problems());
-    let id = standing_id("tier", &mut inner);
-    let when = inner.required_expression("when");
-    let keep = inner.expression("keep");
-    inner.finish();
-    Some(Tier { id: id?, place: node.place, when: when?, keep })
+fn read(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> DocumentBody {
+    DocumentBody::Tiers(standing::read(file, &WORDS, fields))
 }

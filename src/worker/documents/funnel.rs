@@ -135,16 +135,12 @@ async fn frame(store: &Store, standing: Standing) -> anyhow::Result<Frame> {
     let Some(revision) = store.revision_text(&published.id, &published.revision).await? else { return Ok(frame) };
     let file = SourceFile { path: revision.file.as_str().into(), text: revision.text.as_str().into() };
     if let Some(FileDraft::Document(draft)) = catalog::read(&file, &mut Vec::new()) {
-        let (ids, statuses): (Vec<&String>, _) = match &draft.document.body {
-            DocumentBody::Lifecycle(lifecycle) => {
-                (lifecycle.stages.iter().map(|stage| &stage.id).collect(), &lifecycle.statuses)
-            }
-            DocumentBody::Tiers(tiers) => (tiers.levels.iter().map(|tier| &tier.id).collect(), &tiers.statuses),
-            _ => return Ok(frame),
+        let (DocumentBody::Lifecycle(standings) | DocumentBody::Tiers(standings)) = &draft.document.body else {
+            return Ok(frame);
         };
         frame = Frame {
-            ids: ids.into_iter().cloned().collect(),
-            statuses: statuses.iter().map(|(status, _)| status.clone()).collect(),
+            ids: standings.levels.iter().map(|level| level.id.clone()).collect(),
+            statuses: standings.statuses.iter().map(|(status, _)| status.clone()).collect(),
         };
     }
     Ok(frame)
