@@ -5,29 +5,14 @@
 //! one by `fall` alone. Where `enter` and `fall` of its stage both hold it stays: it
 //! would come back at the next look.
 
-use std::sync::Arc;
-
-use chrono_tz::Tz;
-
 use super::standing::{Clause, Clauses, StandingOutcome};
-use crate::catalog::documents::{ReadyLevel, ReadyLifecycle};
-use crate::facts::Facts;
-use crate::rule::Sandbox;
+use crate::catalog::documents::ReadyLevel;
 
-/// Evaluates a lifecycle for an account as of the instant of the facts; `present` is
-/// the stage that it is in by then.
-pub fn evaluate(
-    lifecycle: &ReadyLifecycle,
-    sandbox: &Sandbox,
-    facts: &Arc<Facts>,
-    zone: Tz,
-    present: Option<&str>,
-) -> StandingOutcome {
-    let clauses = Clauses::new(sandbox, facts, zone);
-    find(&lifecycle.levels, &clauses, present).unwrap_or_else(|undecided| undecided)
-}
-
-fn find(
+/// The stage that an account comes to; `present` is the one that it is in.
+///
+/// # Errors
+/// The outcome of a clause that cannot be evaluated.
+pub fn next_stage(
     stages: &[ReadyLevel],
     clauses: &Clauses<'_>,
     present: Option<&str>,

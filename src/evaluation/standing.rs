@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
+use crate::catalog::documents::{ReadyLevel, ReadyStandings};
 use crate::facts::Facts;
 use crate::rule::{Context, Rule, Sandbox, Verdict};
 
@@ -55,14 +56,33 @@ impl Clause {
     }
 }
 
+/// Where an account comes to, of these levels: `next_stage` or `next_tier`. `present` is
+/// where it stands. An error is the outcome of a clause that cannot be evaluated.
+pub type NextLevel =
+    fn(levels: &[ReadyLevel], clauses: &Clauses<'_>, present: Option<&str>) -> Result<StandingOutcome, StandingOutcome>;
+
+/// Evaluates a lifecycle or tiers for an account as of the instant of the facts;
+/// `present` is where it stands by then.
+pub fn evaluate(
+    next: NextLevel,
+    standings: &ReadyStandings,
+    sandbox: &Sandbox,
+    facts: &Arc<Facts>,
+    zone: Tz,
+    present: Option<&str>,
+) -> StandingOutcome {
+    let clauses = Clauses::new(sandbox, facts, zone);
+    next(&standings.levels, &clauses, present).unwrap_or_else(|undecided| undecided)
+}
+
 /// The facts of one account, for the clauses of a document.
-pub(super) struct Clauses<'a> {
+pub struct Clauses<'a> {
     sandbox: &'a Sandbox,
     context: Context,
 }
 
 impl<'a> Clauses<'a> {
-    pub fn new(sandbox: &'a Sandbox, facts: &Arc<Facts>, zone: Tz) -> Clauses<'a> {
+    fn new(sandbox: &'a Sandbox, facts: &Arc<Facts>, zone: Tz) -> Clauses<'a> {
         Clauses { sandbox, context: Context { facts: facts.clone(), progress: None, zone } }
     }
 

@@ -3,7 +3,8 @@
 use super::{CaseWorld, standing};
 use crate::catalog::ReadyDocument;
 use crate::catalog::documents::ReadyBodyOfDocument;
-use crate::evaluation::lifecycle::evaluate;
+use crate::evaluation::lifecycle::next_stage;
+use crate::evaluation::standing::evaluate;
 use crate::facts::Standing;
 use crate::playbook::case::DocumentCase;
 use crate::playbook::document::StandingExpectation;
@@ -17,6 +18,6 @@ pub(super) fn compare(
 ) -> Vec<Failure> {
     let ReadyBodyOfDocument::Lifecycle(lifecycle) = &ready.body else { return Vec::new() };
     let present = world.present(Standing::Stage);
-    let outcome = evaluate(lifecycle, &ready.sandbox, &world.facts, ready.zone, present.as_deref());
+    let outcome = evaluate(next_stage, lifecycle, &ready.sandbox, &world.facts, ready.zone, present.as_deref());
     standing::compare(Standing::Stage, present.as_deref(), &outcome, &case.expect)
 }

@@ -3,7 +3,8 @@
 use super::{CaseWorld, standing};
 use crate::catalog::ReadyDocument;
 use crate::catalog::documents::ReadyBodyOfDocument;
-use crate::evaluation::tiers::evaluate;
+use crate::evaluation::standing::evaluate;
+use crate::evaluation::tiers::next_tier;
 use crate::facts::Standing;
 use crate::playbook::case::DocumentCase;
 use crate::playbook::document::StandingExpectation;
@@ -17,6 +18,6 @@ pub(super) fn compare(
 ) -> Vec<Failure> {
     let ReadyBodyOfDocument::Tiers(tiers) = &ready.body else { return Vec::new() };
     let present = world.present(Standing::Tier);
-    let outcome = evaluate(tiers, &ready.sandbox, &world.facts, ready.zone, present.as_deref());
+    let outcome = evaluate(next_tier, tiers, &ready.sandbox, &world.facts, ready.zone, present.as_deref());
     standing::compare(Standing::Tier, present.as_deref(), &outcome, &case.expect)
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::loaded::LoadedDocument;
 use super::standing::{AccountFacts, AccountOutcome, write_moves};
 use crate::catalog::documents::ReadyBodyOfDocument;
-use crate::evaluation::lifecycle::evaluate;
-use crate::evaluation::standing::StandingOutcome;
+use crate::evaluation::lifecycle::next_stage;
+use crate::evaluation::standing::{StandingOutcome, evaluate};
 use crate::facts::Standing;
 use crate::store::documents::evaluations::{Evaluation, EvaluationTally};
 use crate::worker::shared::Shared;
@@ -23,7 +23,7 @@ pub(super) async fn write(
 fn outcome(document: &LoadedDocument, account: AccountFacts) -> AccountOutcome {
     account.judge(|facts, present| match &document.ready.body {
         ReadyBodyOfDocument::Lifecycle(lifecycle) => {
-            evaluate(lifecycle, &document.ready.sandbox, facts, document.ready.zone, present)
+            evaluate(next_stage, lifecycle, &document.ready.sandbox, facts, document.ready.zone, present)
         }
         _ => StandingOutcome::Stays,
     })

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::loaded::LoadedDocument;
 use super::standing::{AccountFacts, AccountOutcome, write_moves};
 use crate::catalog::documents::ReadyBodyOfDocument;
-use crate::evaluation::tiers::evaluate;
-use crate::evaluation::standing::StandingOutcome;
+use crate::evaluation::standing::{StandingOutcome, evaluate};
+use crate::evaluation::tiers::next_tier;
 use crate::facts::Standing;
 use crate::store::documents::evaluations::{Evaluation, EvaluationTally};
 use crate::worker::shared::Shared;
@@ -23,7 +23,7 @@ pub(super) async fn write(
 fn outcome(document: &LoadedDocument, account: AccountFacts) -> AccountOutcome {
     account.judge(|facts, present| match &document.ready.body {
         ReadyBodyOfDocument::Tiers(tiers) => {
-            evaluate(tiers, &document.ready.sandbox, facts, document.ready.zone, present)
+            evaluate(next_tier, tiers, &document.ready.sandbox, facts, document.ready.zone, present)
         }
         _ => StandingOutcome::Stays,
     })
