@@ -35,8 +35,14 @@ pub(super) fn compile(report: &Report, compiler: &mut DocumentCompiler<'_, '_>) 
             compiler.refuse("KW0212", &figure.value, message, WITH_PAST);
             is_fine = false;
         } else if value.cells().is_empty() {
-            let message = format!("`{}` is always the same: nothing in it is about the account", figure.value.text.trim());
-            compiler.refuse("KW0209", &figure.value, message, "count what the account does, such as `account.events(\"login\", 90)`");
+            let message =
+                format!("`{}` is always the same: nothing in it is about the account", figure.value.text.trim());
+            compiler.refuse(
+                "KW0209",
+                &figure.value,
+                message,
+                "count what the account does, such as `account.events(\"login\", 90)`",
+            );
             is_fine = false;
         }
     }

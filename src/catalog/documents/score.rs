@@ -27,7 +27,9 @@ pub(super) fn compile(score: &Score, compiler: &mut DocumentCompiler<'_, '_>) ->
     compiler.audience(score.subject, &score.statuses);
     let id = &compiler.document().id;
     if compiler.schema().inventory.has(NameKind::Score, id) {
-        let message = format!("the customer store has a score `{id}`, too: where this document makes one, that is not read any more");
+        let message = format!(
+            "the customer store has a score `{id}`, too: where this document makes one, that is not read any more"
+        );
         let at = compiler.document().place;
         compiler.warn("KW0226", at, message, "give this one another name, unless it shall take that one's place");
     }

@@ -13,8 +13,14 @@ use crate::playbook::reader::{Fields, Form, Key, KeyRule, Shape};
 /// A lifecycle as its author wrote it.
 pub type Lifecycle = Standings;
 
-pub(super) static KIND: DocumentKind =
-    DocumentKind { word: "lifecycle", noun: "a lifecycle", form: &LIFECYCLE, stage: Stage::Standing, schedule: head::DAILY, read };
+pub(super) static KIND: DocumentKind = DocumentKind {
+    word: "lifecycle",
+    noun: "a lifecycle",
+    form: &LIFECYCLE,
+    stage: Stage::Standing,
+    schedule: head::DAILY,
+    read,
+};
 
 static LIFECYCLE: Form = Form::new(
     "a lifecycle",

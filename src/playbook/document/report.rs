@@ -44,23 +44,13 @@ pub struct Report {
     pub tests: Vec<DocumentCase<ReportExpectation>>,
 }
 
-pub(super) static KIND: DocumentKind = DocumentKind {
-    word: REPORT_WORD,
-    noun: "a report",
-    form: &REPORT,
-    stage: Stage::Reports,
-    schedule: MONTHLY,
-    read,
-};
+pub(super) static KIND: DocumentKind =
+    DocumentKind { word: REPORT_WORD, noun: "a report", form: &REPORT, stage: Stage::Reports, schedule: MONTHLY, read };
 
 static REPORT: Form = Form::new(
     "a report",
     &[
-        &[Key::required(
-            REPORT_WORD,
-            ID,
-            "The id: lower-case letters, digits and `-`. Steps send it as `report: ID`.",
-        )],
+        &[Key::required(REPORT_WORD, ID, "The id: lower-case letters, digits and `-`. Steps send it as `report: ID`.")],
         HEAD,
         &[
             STATUSES,

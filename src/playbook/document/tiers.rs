@@ -13,8 +13,14 @@ use crate::playbook::reader::{Fields, Form, Key, KeyRule, Shape};
 /// Tiers as their author wrote them.
 pub type Tiers = Standings;
 
-pub(super) static KIND: DocumentKind =
-    DocumentKind { word: "tiers", noun: "a document of tiers", form: &TIERS, stage: Stage::Standing, schedule: head::DAILY, read };
+pub(super) static KIND: DocumentKind = DocumentKind {
+    word: "tiers",
+    noun: "a document of tiers",
+    form: &TIERS,
+    stage: Stage::Standing,
+    schedule: head::DAILY,
+    read,
+};
 
 static TIERS: Form = Form::new(
     "a document of tiers",

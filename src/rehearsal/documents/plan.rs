@@ -13,11 +13,7 @@ use crate::playbook::document::{GoalExpectation, GoalState, PlanExpectation};
 use crate::rehearsal::Failure;
 
 /// Every difference between a plan and what a case expects of it.
-pub(super) fn compare(
-    ready: &ReadyDocument,
-    case: &DocumentCase<PlanExpectation>,
-    world: &CaseWorld,
-) -> Vec<Failure> {
+pub(super) fn compare(ready: &ReadyDocument, case: &DocumentCase<PlanExpectation>, world: &CaseWorld) -> Vec<Failure> {
     let ReadyBodyOfDocument::Plan(plan) = &ready.body else { return Vec::new() };
     let (expected, mut failures) = (&case.expect, Vec::new());
     let (id, at) = (ready.document.id.as_str(), world.facts.as_of);

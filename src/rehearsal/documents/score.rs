@@ -12,11 +12,7 @@ use crate::rehearsal::Failure;
 const TOLERANCE: f64 = 0.005;
 
 /// Every difference between a score and what a case expects of it.
-pub(super) fn compare(
-    ready: &ReadyDocument,
-    case: &DocumentCase<ScoreExpectation>,
-    world: &CaseWorld,
-) -> Vec<Failure> {
+pub(super) fn compare(ready: &ReadyDocument, case: &DocumentCase<ScoreExpectation>, world: &CaseWorld) -> Vec<Failure> {
     let ReadyBodyOfDocument::Score(score) = &ready.body else { return Vec::new() };
     let (expected, mut failures) = (&case.expect, Vec::new());
     let outcome = evaluate(score, &ready.sandbox, &world.facts, ready.zone);
@@ -31,7 +27,8 @@ pub(super) fn compare(
         }
     } else if expected.is_undecided == Some(true) {
         let value = made.map_or("there is none".to_owned(), |made| format!("it is {}", number(made.value)));
-        failures.push(Failure { place: expected.place, message: format!("the score should be undecided, and {value}") });
+        failures
+            .push(Failure { place: expected.place, message: format!("the score should be undecided, and {value}") });
     }
     compare_number("the score", expected.value.as_ref(), made.map(|made| made.value), &mut failures);
     for (id, expected) in &expected.factors {
@@ -50,7 +47,12 @@ pub(super) fn compare(
 }
 
 /// Adds what a number is and should not be.
-pub(super) fn compare_number(what: &str, expected: Option<&Expects<f64>>, is: Option<f64>, failures: &mut Vec<Failure>) {
+pub(super) fn compare_number(
+    what: &str,
+    expected: Option<&Expects<f64>>,
+    is: Option<f64>,
+    failures: &mut Vec<Failure>,
+) {
     let Some(Expects { place, value }) = expected else { return };
     let same = match (value, is) {
         (Some(wanted), Some(is)) => (wanted - is).abs() <= TOLERANCE,

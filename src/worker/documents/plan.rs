@@ -86,9 +86,7 @@ fn judge(document: &LoadedDocument, AccountWithPlan { facts, known }: AccountWit
     let since = known.as_ref().map(|known| known.since);
     let before = known.map(|known| known.goals).unwrap_or_default();
     let outcome = match &ready.body {
-        ReadyBodyOfDocument::Plan(plan) => {
-            evaluate(plan, &ready.sandbox, &Arc::new(facts), ready.zone, since, &before)
-        }
+        ReadyBodyOfDocument::Plan(plan) => evaluate(plan, &ready.sandbox, &Arc::new(facts), ready.zone, since, &before),
         _ => PlanOutcome::Without,
     };
     AccountProgress { subject, before, outcome }
