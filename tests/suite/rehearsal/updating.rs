@@ -99,7 +99,9 @@ fn what_is_written_for_the_shipped_playbooks_holds() {
     let sources = SourceSet::read(&[root.join("playbooks")], &root.join("scripts"));
     let (ready, _) = catalog::load(&sources, &[], &config, &schema);
     assert!(ready.len() >= 6);
-    let mut playbooks = Vec::new();
+    // Playbooks refer to documents, which stay as they are.
+    let is_playbook = |file: &SourceFile| ready.iter().any(|playbook| playbook.playbook.file == file.path);
+    let mut playbooks: Vec<SourceFile> = sources.playbooks.iter().filter(|file| !is_playbook(file)).cloned().collect();
     for playbook in &ready {
         let names: Vec<&str> = playbook.playbook.tests.iter().map(|case| case.name.as_str()).collect();
         let update = update(playbook, &config, &schema, &names);
