@@ -78,7 +78,7 @@ struct NamedReport {
 /// Who gets a report.
 #[derive(Debug)]
 enum ReportAudience {
-    Customer(Email),
+    Customer(Box<Email>),
     Csm,
 }
 
@@ -143,7 +143,9 @@ impl StepKind for Kind {
         });
         let audience = match written.to.and_then(Node::as_text) {
             Some(CSM) => Some(ReportAudience::Csm),
-            _ => email(step, report.as_deref(), written, compiler).map(ReportAudience::Customer),
+            _ => {
+                email(step, report.as_deref(), written, compiler).map(|email| ReportAudience::Customer(Box::new(email)))
+            }
         };
         let language = compiler.config.language.clone().unwrap_or_else(|| DEFAULT_LANGUAGE.to_owned());
         let report = match named {

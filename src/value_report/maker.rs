@@ -47,7 +47,7 @@ impl ReportMaker {
         for figure in &report.figures {
             let value = compile(&figure.value);
             let rate = figure.worth.as_ref().and_then(|worth| worth.rate.as_ref());
-            let rate = rate.map(|rate| compile(rate));
+            let rate = rate.map(&mut compile);
             rules.push(match (value, rate) {
                 (Some(value), None) => Some((value, None)),
                 (Some(value), Some(Some(rate))) => Some((value, Some(rate))),

@@ -18,7 +18,7 @@ pub(super) struct SessionCookie {
 
 impl SessionCookie {
     /// The token that a request brings.
-    pub fn read<'a>(self, headers: &'a HeaderMap) -> Option<&'a str> {
+    pub fn read(self, headers: &HeaderMap) -> Option<&str> {
         let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let (_, token) = pairs.find(|(name, _)| *name == self.name())?;

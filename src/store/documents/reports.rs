@@ -54,7 +54,7 @@ pub(crate) async fn insert(
     if reports.is_empty() {
         return Ok(0);
     }
-    let contents = reports.iter().map(|report| serde_json::to_value(report));
+    let contents = reports.iter().map(serde_json::to_value);
     let contents = contents.collect::<Result<Vec<Json>, _>>().map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     let written = sqlx::query(
         "insert into keepwell.reports (account_id, report, at, origin, content)
