@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::action::snooze::Snooze;
 use crate::clock::Instant;
+use crate::effect::kind;
 use crate::ids::Actor;
 use crate::message::channel::Channel;
 use crate::random;
@@ -170,7 +171,7 @@ impl Store {
                 false => HashMap::new(),
             };
             for task in &changed {
-                let about = json!({ "task": task.id, "account": task.account_id });
+                let about = json!({ (kind::TASK): task.id, "account": task.account_id });
                 record(&mut tx, deed.word(), by, &about, now).await?;
             }
             if matches!(deed, TaskDeed::Stop { .. }) {

@@ -180,7 +180,7 @@ async fn deeds_carry_the_person() {
             .fetch_all(&site.pool)
             .await
             .unwrap();
-    assert_eq!(deeds, ["approve", "settle"].map(|deed| ("dana".to_owned(), deed.to_owned())));
+    assert_eq!(deeds, ["complete-task", "approve", "settle"].map(|deed| ("dana".to_owned(), deed.to_owned())));
     let acts: Vec<String> =
         sqlx::query_scalar("select by from keepwell.task_acts").fetch_all(&site.pool).await.unwrap();
     assert_eq!(acts, ["dana"]);
