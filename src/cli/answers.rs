@@ -109,7 +109,8 @@ async fn tag_answer(global: &Global, id: Uuid, tag: &str, deed: TagDeed) -> anyh
         anyhow::bail!("a tag is a word or a few, without a comma, of at most {LONGEST_TAG} characters");
     };
     let database = Database::open(global, 1).await?;
-    let tags = database.store.tag_answer(id, tag, deed, crate::ids::Actor(&global.person()), Clock::System.now()).await;
+    let tags =
+        database.store.tag_answer(id, tag, deed, crate::ids::Actor(&global.actor_name()), Clock::System.now()).await;
     database.close().await;
     match tags? {
         Some(tags) if tags.is_empty() => say!("answer {id}: no tags"),

@@ -40,7 +40,7 @@ pub async fn approve(global: &Global, options: &Options) -> anyhow::Result<ExitC
     let (options, playbook) = named_now(&database.store, playbook, slot).await?;
     let options = &options;
     let waiting = lists::sample(&database.store, &options.run).await?;
-    let word = database.store.approve_run(&playbook, slot, Actor(&global.person()), Clock::System.now()).await?;
+    let word = database.store.approve_run(&playbook, slot, Actor(&global.actor_name()), Clock::System.now()).await?;
     let stopped = database.store.stopped().await?;
     let filter = Filter { playbook: Some(playbook.clone()), ..Filter::default() };
     let runs = database.store.list_runs(&filter).await?;
@@ -66,7 +66,7 @@ pub async fn discard(global: &Global, options: &Options) -> anyhow::Result<ExitC
     let database = Database::open(global, 2).await?;
     let (options, playbook) = named_now(&database.store, playbook, slot).await?;
     let options = &options;
-    let word = database.store.discard_run(&playbook, slot, Actor(&global.person()), Clock::System.now()).await?;
+    let word = database.store.discard_run(&playbook, slot, Actor(&global.actor_name()), Clock::System.now()).await?;
     database.close().await;
     refuse(options, word)?;
     say!("{}: discarded", options.run);

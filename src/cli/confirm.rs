@@ -22,7 +22,7 @@ pub struct Options {
 
 pub async fn confirm(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let database = Database::open(global, 2).await?;
-    let done = confirmed(&database.store, options.yes, &global.person()).await;
+    let done = confirmed(&database.store, options.yes, &global.actor_name()).await;
     database.close().await;
     done
 }

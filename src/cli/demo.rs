@@ -72,7 +72,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         },
     };
     let _claim = claim_for_publishing(&global.playbooks);
-    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.person())?;
+    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.actor_name())?;
     let files = files(global);
     let found = publisher::fingerprint(&files).await?;
     let published = publisher::publish(&shared, &files, Missing::Doubted, anchor).await?;

@@ -40,7 +40,7 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     let config = configuration(global)?;
     let now = options.at.unwrap_or_else(|| Clock::System.now());
     let database = Database::open_customers(global, 4).await?;
-    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.person())?;
+    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.actor_name())?;
     let store = &shared.store;
     let playbook = &store.name_of_now(&options.playbook).await?;
     // What is published is in force; the files count only where nothing is.
@@ -81,8 +81,8 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     match decided {
         Err(reason) => skipped = Some(reason),
         Ok(mut enrollment) => {
-            enroll_requests::named_by(&mut enrollment, &global.person());
-            if store.enroll_named(&enrollment, crate::ids::Actor(&global.person()), now).await? {
+            enroll_requests::named_by(&mut enrollment, &global.actor_name());
+            if store.enroll_named(&enrollment, crate::ids::Actor(&global.actor_name()), now).await? {
                 rows = store.list_enrollments(&Filter { id: Some(enrollment.id), ..Filter::default() }).await?;
             } else {
                 skipped = Some("active".to_owned());
@@ -122,7 +122,7 @@ pub async fn cancel(global: &Global, options: &CancelOptions) -> anyhow::Result<
     let id = options.enrollment;
     let database = Database::open(global, 2).await?;
     let cancelled =
-        database.store.cancel_enrollment(id, crate::ids::Actor(&global.person()), Clock::System.now()).await?;
+        database.store.cancel_enrollment(id, crate::ids::Actor(&global.actor_name()), Clock::System.now()).await?;
     let rows = database.store.list_enrollments(&Filter { id: Some(id), ..Filter::default() }).await?;
     database.close().await;
     match cancelled {

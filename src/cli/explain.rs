@@ -110,7 +110,7 @@ async fn explain(global: &Global, database: &Database, options: &Options) -> any
 /// What explanations are made with: nothing leaves.
 pub fn shared_here(global: &Global, database: &Database) -> anyhow::Result<Arc<Shared>> {
     let config = if global.demo { demo_configuration() } else { configuration(global)? };
-    shared(database.store.clone(), config, Channel::Captured, no_variables(), global.person())
+    shared(database.store.clone(), config, Channel::Captured, no_variables(), global.actor_name())
 }
 
 /// Explains the one subject that is meant.

@@ -54,7 +54,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let config = configuration(global)?;
     let database = Database::open_customers(global, 3).await?;
     let answer = async {
-        let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.person())?;
+        let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.actor_name())?;
         find(&shared, options, until).await
     };
     let answer = answer.await;

@@ -39,7 +39,7 @@ pub async fn run(global: &Global, command: &MessageCommand) -> anyhow::Result<Ex
         Outcome::Failed => ManualOutcome::Failed,
     };
     let database = Database::open(global, 2).await?;
-    let answer = database.store.settle_unknown(*id, outcome, Actor(&global.person()), Clock::System.now()).await?;
+    let answer = database.store.settle_unknown(*id, outcome, Actor(&global.actor_name()), Clock::System.now()).await?;
     database.close().await;
     match answer {
         SettleAnswer::Taken => say!("message {id}: {}", outcome.state()),

@@ -119,7 +119,7 @@ impl Global {
     }
 
     /// Who acts, for the record.
-    fn person(&self) -> String {
+    fn actor_name(&self) -> String {
         self.acting_as.clone().unwrap_or_else(system_user)
     }
 

@@ -50,7 +50,7 @@ fn place(text: &str) -> Result<(String, Place), String> {
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let config = configuration(global)?;
     let database = Database::open_customers(global, 4).await?;
-    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.person())?;
+    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.actor_name())?;
     let answer = answer(global, &shared, options).await;
     database.close().await;
     answer
@@ -59,7 +59,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
 async fn answer(global: &Global, shared: &Arc<Shared>, options: &Options) -> anyhow::Result<ExitCode> {
     let map: Map = options.places.iter().cloned().collect();
     anyhow::ensure!(map.len() == options.places.len(), "a step is mapped twice");
-    let (by, because) = (global.person(), options.because.clone().unwrap_or_default());
+    let (by, because) = (global.actor_name(), options.because.clone().unwrap_or_default());
     let word = Say { by: &by, because: &because, at: Clock::System.now() };
     let shown = mover::show(shared, &options.playbook, &map, word).await?;
     if let Some(to) = options.to.as_ref().filter(|to| **to != shown.revision) {

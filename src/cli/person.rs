@@ -123,7 +123,7 @@ pub async fn erase(global: &Global, options: &EraseOptions) -> anyhow::Result<Ex
     };
     let erasure = database
         .store
-        .erase(&subject, &options.also, options.dry_run, crate::ids::Actor(&global.person()), now)
+        .erase(&subject, &options.also, options.dry_run, crate::ids::Actor(&global.actor_name()), now)
         .await?;
     database.close().await;
     let Erasure::Done(erased) = erasure else {

@@ -61,7 +61,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let language = config.language.clone().unwrap_or_else(|| DEFAULT_LANGUAGE.to_owned());
     let database = Database::open_customers(global, 3).await?;
     let answer = async {
-        let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.person())?;
+        let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.actor_name())?;
         find(&shared, options, at).await
     };
     let answer = answer.await;

@@ -111,7 +111,7 @@ fn find<'a>(rows: &'a [PublicationRow], playbook: &str, revision: &str) -> anyho
 pub async fn roll_back(global: &Global, options: &RollbackOptions) -> anyhow::Result<ExitCode> {
     let config = configuration(global)?;
     let database = Database::open_customers(global, 2).await?;
-    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.person())?;
+    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables(), global.actor_name())?;
     let done = async {
         let RollbackOptions { playbook, revision } = options;
         let rows = publications(&shared.store, playbook).await?;
@@ -125,7 +125,8 @@ pub async fn roll_back(global: &Global, options: &RollbackOptions) -> anyhow::Re
         if let Some(why) = unusable {
             anyhow::bail!("this version of Keepwell cannot use the revision {revision}: {why}");
         }
-        let answer = shared.store.roll_back(playbook, revision, Actor(&global.person()), Clock::System.now()).await?;
+        let answer =
+            shared.store.roll_back(playbook, revision, Actor(&global.actor_name()), Clock::System.now()).await?;
         match answer {
             RollbackAnswer::Done => {}
             RollbackAnswer::Current => anyhow::bail!("{revision} is in force already"),

@@ -119,7 +119,7 @@ async fn carry_out(
     let data = if global.demo { global.data.join("demo") } else { global.data.clone() };
     let _claim = claim_for_publishing(&global.playbooks);
     let database = Database::open_customers(global, CONNECTIONS).await?;
-    let shared = shared(database.store.clone(), config, channel, variables, global.person())?;
+    let shared = shared(database.store.clone(), config, channel, variables, global.actor_name())?;
     let _ = started.set(shared.clone());
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
     let progress = Arc::new(lanes::progress());

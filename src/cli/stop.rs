@@ -60,7 +60,7 @@ pub async fn stop(global: &Global, options: &StopOptions) -> anyhow::Result<Exit
     let target = options.what.target();
     let database = Database::open(global, 2).await?;
     check_target(global, &database, &target).await?;
-    database.store.stop(&target, Actor(&global.person()), options.because.as_deref(), Clock::System.now()).await?;
+    database.store.stop(&target, Actor(&global.actor_name()), options.because.as_deref(), Clock::System.now()).await?;
     database.close().await;
     say!("stopped: {target}");
     Ok(ExitCode::SUCCESS)
@@ -70,7 +70,7 @@ pub async fn resume(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     let target = options.target();
     let now: Instant = Clock::System.now();
     let database = Database::open(global, 2).await?;
-    let lifted = database.store.resume(&target, Actor(&global.person()), now).await?;
+    let lifted = database.store.resume(&target, Actor(&global.actor_name()), now).await?;
     let left = database.store.stopped().await?;
     let waiting = database.store.waiting_messages(now).await?;
     database.close().await;

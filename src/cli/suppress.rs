@@ -27,7 +27,7 @@ pub struct Options {
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let address = parse_address(&options.address)?;
     let database = Database::open(global, 2).await?;
-    let (class, by, now) = (options.class.as_str(), global.person(), Clock::System.now());
+    let (class, by, now) = (options.class.as_str(), global.actor_name(), Clock::System.now());
     if options.lift {
         let lifted = database.store.lift(&address, class, Actor(&by), now).await?;
         database.close().await;

@@ -71,7 +71,7 @@ pub async fn run(global: &Global, command: &TaskCommand) -> anyhow::Result<ExitC
     let now = Clock::System.now();
     let database = Database::open_customers(global, 2).await?;
     let shared = shared_here(global, &database)?;
-    let actor = global.person();
+    let actor = global.actor_name();
     let said = carry_out(&shared, command, Actor(&actor), now).await;
     database.close().await;
     for line in said? {

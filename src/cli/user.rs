@@ -90,7 +90,7 @@ async fn carry_out(
     command: &UserCommand,
     now: Instant,
 ) -> anyhow::Result<()> {
-    let person = global.person();
+    let person = global.actor_name();
     let by = Actor(&person);
     match command {
         UserCommand::Add { name, role: role_name, csm, email } => {

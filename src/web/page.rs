@@ -299,16 +299,16 @@ pub(super) async fn not_possible() -> Trouble {
 
 /// The style sheet. Its address changes with its text.
 pub(super) async fn style() -> Response {
-    kept(STYLE, "text/css; charset=utf-8")
+    cacheable(STYLE, "text/css; charset=utf-8")
 }
 
 /// The script. Its address changes with its text.
 pub(super) async fn script() -> Response {
-    kept(SCRIPT, "text/javascript; charset=utf-8")
+    cacheable(SCRIPT, "text/javascript; charset=utf-8")
 }
 
-/// What browsers may keep for long.
-fn kept(text: &'static str, kind: &'static str) -> Response {
+/// A file that browsers may keep for long: its address changes with its text.
+fn cacheable(text: &'static str, kind: &'static str) -> Response {
     let mut response = text.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

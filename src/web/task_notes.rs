@@ -46,7 +46,7 @@ pub(super) async fn note(
     if note.chars().count() > LONGEST {
         return again(&web, id, "The note is too long: 2,000 characters are the limit.", given).await;
     }
-    if !web.store.note_on_task(id, note, &visitor.name, web.clock.now()).await? {
+    if !web.store.note_on_task(id, note, visitor.actor(), web.clock.now()).await? {
         return Err(UNKNOWN);
     }
     Ok(to_task(id, &given.back))

@@ -131,7 +131,7 @@ async fn make(
         checked.print_to_stderr();
     }
     let shared =
-        shared(database.store.clone(), checked.config.clone(), Channel::Captured, no_variables(), global.person())?;
+        shared(database.store.clone(), checked.config.clone(), Channel::Captured, no_variables(), global.actor_name())?;
     let before = match sources {
         None => published_texts(&shared).await?,
         Some(sources) => earlier_texts(&shared, &sources, &checked)?,

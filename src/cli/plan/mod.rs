@@ -129,7 +129,8 @@ pub(super) async fn make(
     }
     let refused = checked.files_with_errors();
     let known = checked.known.clone();
-    let shared = shared(database.store.clone(), checked.config, Channel::Captured, no_variables(), global.person())?;
+    let shared =
+        shared(database.store.clone(), checked.config, Channel::Captured, no_variables(), global.actor_name())?;
     let (mut wanted, mut revisions) = (Vec::new(), BTreeMap::new());
     for ready in checked.playbooks {
         let id = ready.playbook.id.clone();

@@ -4,6 +4,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::clock::Instant;
+use crate::ids::Actor;
 use crate::random;
 use crate::store::Store;
 
@@ -34,14 +35,14 @@ impl Store {
     }
 
     /// Adds a note to a task, whatever its state; `false` where there is none.
-    pub async fn note_on_task(&self, id: Uuid, note: &str, by: &str, now: Instant) -> sqlx::Result<bool> {
+    pub async fn note_on_task(&self, id: Uuid, note: &str, by: Actor<'_>, now: Instant) -> sqlx::Result<bool> {
         let noted = sqlx::query(
             "insert into keepwell.task_notes (account_id, contact_id, task_id, id, by, at, note)
              select account_id, contact_id, id, $2, $3, $4, $5 from keepwell.tasks where id = $1",
         )
         .bind(id)
         .bind(random::token())
-        .bind(by)
+        .bind(by.0)
         .bind(now)
         .bind(note)
         .execute(self.pool())

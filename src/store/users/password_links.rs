@@ -34,7 +34,7 @@ impl Store {
             "select u.name from keepwell.password_links l join keepwell.users u on u.name = l.user_name
              where l.token_hash = $1 and l.expires_at > $2 and u.disabled_at is null",
         )
-        .bind(tokens::kept(token))
+        .bind(tokens::hash(token))
         .bind(now)
         .fetch_optional(self.pool())
         .await
@@ -47,7 +47,7 @@ impl Store {
         let name: Option<String> = sqlx::query_scalar(
             "delete from keepwell.password_links where token_hash = $1 and expires_at > $2 returning user_name",
         )
-        .bind(tokens::kept(token))
+        .bind(tokens::hash(token))
         .bind(now)
         .fetch_optional(&mut *tx)
         .await?;
@@ -102,7 +102,7 @@ async fn make(tx: &mut PgConnection, name: &str, by: Actor<'_>, now: Instant) ->
          select $1, name, $3 from keepwell.users where name = $2 and disabled_at is null
          on conflict (user_name) do update set token_hash = excluded.token_hash, expires_at = excluded.expires_at",
     )
-    .bind(tokens::kept(&token))
+    .bind(tokens::hash(&token))
     .bind(name)
     .bind(now + LINK_LASTS)
     .execute(&mut *tx)

@@ -32,13 +32,13 @@ impl Store {
         let token = tokens::draw();
         let mut tx = self.pool().begin().await?;
         sqlx::query("delete from keepwell.sessions where token_hash = $1 or seen_at <= $2 or since <= $3")
-            .bind(before.map(tokens::kept))
+            .bind(before.map(tokens::hash))
             .bind(now - IDLE)
             .bind(now - LONGEST_SESSION)
             .execute(&mut *tx)
             .await?;
         sqlx::query("insert into keepwell.sessions (token_hash, user_name, since, seen_at) values ($1, $2, $3, $3)")
-            .bind(tokens::kept(&token))
+            .bind(tokens::hash(&token))
             .bind(name)
             .bind(now)
             .execute(&mut *tx)
@@ -50,7 +50,7 @@ impl Store {
     /// Whose session this is: `None` when it is nobody's, is over, or its user is
     /// disabled. Its use counts.
     pub async fn session_user(&self, token: &str, now: Instant) -> sqlx::Result<Option<SessionUser>> {
-        let hash = tokens::kept(token);
+        let hash = tokens::hash(token);
         let found: Option<(String, String, Option<String>, Instant)> = sqlx::query_as(
             "select u.name, u.role, u.csm_id, s.seen_at from keepwell.sessions s join keepwell.users u on u.name = s.user_name
              where s.token_hash = $1 and s.seen_at > $2 and s.since > $3 and u.disabled_at is null",
@@ -74,7 +74,7 @@ impl Store {
     /// Ends a session.
     pub async fn close_session(&self, token: &str) -> sqlx::Result<()> {
         sqlx::query("delete from keepwell.sessions where token_hash = $1")
-            .bind(tokens::kept(token))
+            .bind(tokens::hash(token))
             .execute(self.pool())
             .await?;
         Ok(())

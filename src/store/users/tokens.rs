@@ -12,7 +12,7 @@ pub(super) fn draw() -> String {
     URL_SAFE_NO_PAD.encode(random::bytes::<32>())
 }
 
-/// What is kept of a token, whoever wrote it.
-pub(super) fn kept(token: &str) -> Vec<u8> {
+/// What is stored of a token, whoever wrote it.
+pub(super) fn hash(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }
