@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::claimed::Claimed;
 use super::mark_request::{MarkRequest, Marked, WaitingMarkRequest};
+use super::outbox::parked;
 use super::surveys::{ASKED_AT, HAS_ASKED};
 use crate::clock::Instant;
 use crate::message::refusal::Refusal;
@@ -44,8 +45,10 @@ const LOCK_CONTACTS: &str = "
 /// Its parts see the same instant of the database, but for the rows they wait
 /// for: of those, the latest. `is true` keeps the update off the index of what
 /// waits for an account: the key is better.
-static MARK: LazyLock<String> =
-    LazyLock::new(|| MARK_TEXT.replace("HAS_ASKED", &HAS_ASKED).replace("ASKED_AT", ASKED_AT));
+static MARK: LazyLock<String> = LazyLock::new(|| {
+    let text = MARK_TEXT.replace("HAS_ASKED", &HAS_ASKED).replace("ASKED_AT", ASKED_AT);
+    text.replace("PARKED", &parked("a", "$11"))
+});
 
 const MARK_TEXT: &str = "
     with asking as materialized (select * from ROWS),
@@ -65,11 +68,12 @@ const MARK_TEXT: &str = "
     asked as materialized (
         select a.account_id, a.id, a.token, k.at, k.number, k.epoch,
             -- Another may have taken the database's place since the last look.
-            case when (k.epoch, k.number) <= ($12, $13) then 'set back'
+            case when (k.epoch, k.number) <= ($13, $14) then 'set back'
                  when k.stopped && array['all', 'playbook:' || a.playbook, 'channel:' || a.channel,
                                          'account:' || a.account_id] then 'stopped'
                  when a.class <> 'internal' and k.suppressed -> a.address_hash ?| array['all', a.class]
                  then 'suppressed'
+                 when PARKED then 'stopped'
                  -- Of several that ask at once the first, whatever becomes of it.
                  when a.left_alone > 0 and a.contact_id <> '' and (
                      exists (select from asking o where o.left_alone > 0 and o.id < a.id
@@ -77,14 +81,14 @@ const MARK_TEXT: &str = "
                      or exists (select from keepwell.messages m
                                 where m.account_id = a.account_id and m.contact_id = a.contact_id
                                   and m.survey is not null and m.id <> a.id and not m.shadow and HAS_ASKED
-                                  and ASKED_AT > $10 - make_interval(secs => a.left_alone)))
+                                  and ASKED_AT > $11 - make_interval(secs => a.left_alone)))
                  then 'other survey' end as refused
         from asking a cross join known k),
     marked as (
         update keepwell.messages m set marked_at = a.at, outcome = null from asked a
         where a.refused is null and m.account_id = a.account_id and m.id = a.id and m.token = a.token
           and (m.state = 'sending') is true and m.marked_at is null
-          and m.lease_until >= a.at + $11 and m.valid_until >= $10
+          and m.lease_until >= a.at + $12 and m.valid_until >= $11
         returning m.id, a.token)
     select id, token, refused, number, epoch, (id, token) in (select id, token from marked) is true as marked
     from asked";
@@ -148,6 +152,7 @@ impl Store {
         let rows = Rows::steady()
             .column("account_id", each().map(|one| one.account_id.as_str()))
             .column("contact_id", each().map(|one| one.contact_id.as_str()))
+            .column("enrollment_id", each().map(|one| one.enrollment_id))
             .column("id", each().map(|one| one.id))
             .column("token", each().map(|one| one.token))
             .column("playbook", each().map(|one| one.playbook.as_str()))

@@ -12,10 +12,24 @@ use super::budget::UnderWay;
 use super::claimed::Claimed;
 use super::transitions::{WAITING, claim};
 use crate::clock::Instant;
+use crate::message::channel::Channel;
 use crate::message::state::State;
 use crate::random;
 use crate::store::upkeep::stopped::Halted;
 use crate::store::{LEASE, Store};
+
+/// Whether a message is mail of an enrollment that must not move: what a person did
+/// with one of its tasks can still be undone, or has ended it. `message` is the
+/// table's name in the statement, `now` its place of the instant.
+pub(super) fn parked(message: &str, now: &str) -> String {
+    format!(
+        "({message}.channel = '{mail}' and exists (
+             select from keepwell.enrollments e
+             where e.account_id = {message}.account_id and e.id = {message}.enrollment_id and e.state = 'active'
+               and (e.undo_until > {now} or e.stop_reason is not null)))",
+        mail = Channel::OF_CUSTOMERS
+    )
+}
 
 impl Store {
     /// Claims due messages of what is not halted, those that
@@ -37,13 +51,15 @@ impl Store {
                      and account_id <> all($6) and channel <> all($7)
                      and (class not in ('lifecycle', 'marketing')
                           or created_at < coalesce(case when playbook = $8 then $10 else $9 end, 'infinity'))
+                     and not {parked}
                    order by priority desc, valid_until, account_id, id limit $3 for update skip locked) due
              where m.account_id = due.account_id and m.id = due.id
              returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
                  m.class, m.audience, m.to_address, m.variant, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
                  m.token, m.message_id, m.shadow, m.leaves_at, m.held_until, m.reason, m.report, m.report_at",
             claim = claim("$4", "$5"),
-            waiting = *WAITING
+            waiting = *WAITING,
+            parked = parked("messages", "$1")
         );
         sqlx::query_as(AssertSqlSafe(sql))
             .bind(now)
@@ -77,8 +93,9 @@ impl Store {
         let sql = format!(
             "select exists (select 1 from keepwell.messages
              where state in {} and next_at <= $1 and playbook <> all($2)
-               and account_id <> all($3) and channel <> all($4))",
-            *WAITING
+               and account_id <> all($3) and channel <> all($4) and not {})",
+            *WAITING,
+            parked("messages", "$1")
         );
         sqlx::query_scalar(AssertSqlSafe(sql))
             .bind(now)

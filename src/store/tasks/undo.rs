@@ -73,8 +73,13 @@ impl Store {
             "select a.task_id, a.kind, a.undo_until, a.undone_at,
                  case when a.kind = 'complete' then t.state = 'done' when a.kind in ('dismiss', 'stop') then t.state = 'dismissed'
                       else t.state = 'open' end
+                 -- Of one enrollment the latest is undone first: each knows what was before it.
                  and not exists (select from keepwell.task_acts l
-                     where l.account_id = a.account_id and l.task_id = a.task_id and l.at > a.at and l.undone_at is null) as stands,
+                     join keepwell.tasks o on o.account_id = l.account_id and o.id = l.task_id
+                     where l.account_id = a.account_id and l.act <> a.act and l.at >= a.at and l.undone_at is null
+                       and (l.task_id = a.task_id or o.enrollment_id = t.enrollment_id
+                            and a.kind in ('complete', 'dismiss', 'stop')
+                            and l.kind in ('complete', 'dismiss', 'stop'))) as stands,
                  a.before->'enrollment' = 'null'::jsonb or coalesce(e.state = 'active'
                      and e.step is not distinct from a.before->'enrollment'->>'step'
                      and e.phase = a.before->'enrollment'->>'phase'
@@ -149,7 +154,7 @@ impl Store {
              set state = 'cancelled', reason = e.stop_reason, stop_reason = null, ended_at = $1, step = null,
                  phase = 'begin', due_at = null, look_at = null, version = version + 1
              from (select account_id, id from keepwell.enrollments
-                   where stop_reason is not null and undo_until <= $1 and state = 'active'
+                   where stop_reason is not null and (undo_until is null or undo_until <= $1) and state = 'active'
                    order by account_id, id limit 500 for update skip locked) s
              where e.account_id = s.account_id and e.id = s.id
              returning e.account_id, e.id, e.reason",

@@ -3,9 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use keepwell::message::refusal::Refusal;
 use keepwell::rehearsal::explanation::{TaskChoice, TaskChoices, WayEnd};
+use keepwell::store::messages::budget::UnderWay;
+use keepwell::store::messages::mark_request::{MarkRequest, Marked};
 use keepwell::store::tasks::manual_changes::{TaskChange, TaskDeed};
 use keepwell::store::tasks::undo::Undone;
+use keepwell::store::upkeep::stopped::Halted;
 use keepwell::worker::tasks::choices::task_choices;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -116,6 +120,7 @@ async fn what_is_said_beforehand_is_what_happens() {
         said.push((account, outlook));
     }
     // Nothing of it happens while it can be undone.
+    world.sql("update keepwell.enrollments set look_at = '2026-03-02T10:07:10Z'").await;
     world.pass_at("2026-03-02T10:07:29Z").await;
     assert_eq!((world.tasks().await.len(), world.mails().await.len()), (before.len(), 0));
     world.pass_at(HALF_A_MINUTE_LATER).await;
@@ -224,4 +229,75 @@ async fn mail_of_a_journey_that_is_stopped_stays() {
     assert_eq!(lines(&world.mails().await, "account state"), ["a1 captured", "a2 deferred"]);
     world.pass_at("2026-03-02T09:11:00Z").await;
     assert_eq!(lines(&world.mails().await, "account state"), ["a1 captured", "a2 cancelled"]);
+}
+
+const TWO_TASKS: &str = "  - task: { id: call, title: Call, to: csm }
+  - task: { id: visit, title: Visit, to: csm }
+  - email: { id: hello, to: champion, class: lifecycle, subject: Hello, body: Hello }
+  - wait: 30d
+";
+
+/// An account with two tasks open, and a mail that can be undone until 9:10.
+async fn two_tasks() -> World {
+    let world = World::with("mail: { undo_window: 10m }\n").await;
+    world.playbook(&playbook("greeting", "when: account.mrr > 0", TWO_TASKS));
+    world.customer("a1").await;
+    world.run_at(ENTRY).await;
+    world
+}
+
+async fn undo(world: &World, act: Uuid, when: &str) -> Undone {
+    world.store().undo_task_act(act, keepwell::ids::Actor("a person"), at(when)).await.unwrap()
+}
+
+#[tokio::test]
+async fn of_one_journey_the_latest_act_is_undone_first() {
+    let world = two_tasks().await;
+    let done = TaskDeed::Complete { outcome: None };
+    let call = act(&world, task_of(&world, "a1", "call").await, &done, "2026-03-02T09:09:50Z").await;
+    act(&world, task_of(&world, "a1", "visit").await, &stop(), "2026-03-02T09:10:00Z").await;
+    // It knows nothing of the stop, and would take it back.
+    assert_eq!(undo(&world, call, "2026-03-02T09:10:05Z").await, Undone::Overtaken);
+    world.pass_at("2026-03-02T09:10:29Z").await;
+    assert_eq!(lines(&world.mails().await, "state"), ["deferred"]);
+    world.pass_at("2026-03-02T09:10:30Z").await;
+    assert_eq!(lines(&world.mails().await, "state"), ["cancelled"]);
+    assert_eq!(lines(&world.enrollments().await, "state reason"), ["cancelled stopped by a person: not relevant"]);
+}
+
+#[tokio::test]
+async fn a_stop_holds_when_a_later_act_is_undone() {
+    let world = two_tasks().await;
+    let done = TaskDeed::Complete { outcome: None };
+    act(&world, task_of(&world, "a1", "call").await, &stop(), "2026-03-02T09:09:00Z").await;
+    let visit = act(&world, task_of(&world, "a1", "visit").await, &done, "2026-03-02T09:09:10Z").await;
+    // The time of the stop is over by then, that of the later act is not.
+    assert_eq!(undo(&world, visit, "2026-03-02T09:09:31Z").await, Undone::Done(1));
+    world.pass_at("2026-03-02T09:09:32Z").await;
+    assert_eq!(lines(&world.enrollments().await, "state reason"), ["cancelled stopped by a person: not relevant"]);
+    assert_eq!(lines(&world.mails().await, "state"), ["cancelled"]);
+}
+
+/// Whatever makes its mail due: a place in the budget that another one gave back, or a claim that ended.
+#[tokio::test]
+async fn mail_of_a_journey_that_must_not_move_is_not_claimed() {
+    let world = two_tasks().await;
+    act(&world, task_of(&world, "a1", "call").await, &stop(), "2026-03-02T09:10:00Z").await;
+    world.sql("update keepwell.messages set next_at = '2026-03-02T09:10:01Z'").await;
+    world.pass_at("2026-03-02T09:10:29Z").await;
+    assert_eq!(lines(&world.mails().await, "state"), ["deferred"]);
+    world.pass_at("2026-03-02T09:10:30Z").await;
+    assert_eq!(lines(&world.mails().await, "state"), ["cancelled"]);
+}
+
+/// A mail that a sender has in hand is stopped at its marker.
+#[tokio::test]
+async fn a_claimed_mail_of_a_journey_that_is_stopped_gets_no_marker() {
+    let world = two_tasks().await;
+    let now = at("2026-03-02T09:10:00Z");
+    let claimed = world.store().claim_messages(now, &Halted::default(), &UnderWay::default(), 10).await.unwrap();
+    let [mail] = &claimed[..] else { panic!("{claimed:?}") };
+    act(&world, task_of(&world, "a1", "call").await, &stop(), "2026-03-02T09:10:00Z").await;
+    let request = MarkRequest::new(mail, "ann@a1.example");
+    assert_eq!(world.store().mark(request, now).await.unwrap(), Marked::No(Refusal::Stopped));
 }
