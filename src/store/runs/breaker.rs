@@ -43,12 +43,13 @@ impl Store {
     }
 
     /// How many the runs of a playbook let in that are up to `within` before a slot, and
-    /// later than the latest approval; the run at the slot itself does not count.
+    /// later than the latest approval that was not taken back by a discard; the run at the slot itself does not count.
     pub async fn entered_recently(&self, playbook: &str, slot: Instant, within: TimeDelta) -> sqlx::Result<u64> {
         let entered: i64 = sqlx::query_scalar(
             "select count(*) from keepwell.enrollments
              where playbook = $1 and run_slot < $2 and state <> 'held'
-               and run_slot > greatest($3, (select max(approved_at) from keepwell.runs where playbook = $1))",
+               and run_slot > greatest($3, (select max(approved_at) from keepwell.runs
+                   where playbook = $1 and reason is distinct from 'discarded'))",
         )
         .bind(playbook)
         .bind(slot)
@@ -92,11 +93,13 @@ impl Store {
         Ok(entered.unsigned_abs())
     }
 
-    /// Whether a person has approved a run of this revision.
+    /// Whether a person has approved a run of this revision, and has not discarded the rest
+    /// of it since.
     pub async fn has_approved(&self, playbook: &str, revision: &str) -> sqlx::Result<bool> {
         sqlx::query_scalar(
             "select exists (select from keepwell.runs
-             where playbook = $1 and revision = $2 and approved_at is not null)",
+             where playbook = $1 and revision = $2 and approved_at is not null
+               and reason is distinct from 'discarded')",
         )
         .bind(playbook)
         .bind(revision)

@@ -21,17 +21,38 @@ impl Store {
 
     /// Supersedes the runs that events have called and that wait for a person although
     /// another revision is in force by now: nobody can approve them any more. It then looks
-    /// at their events; returns how many runs.
-    pub async fn supersede_outdated_event_runs(&self, now: Instant) -> sqlx::Result<usize> {
+    /// at their events; returns how many runs. Of a playbook that is stopped they wait on: what
+    /// is looked at during a stop is past.
+    pub async fn supersede_outdated_event_runs(
+        &self,
+        is_stopped: impl Fn(&str) -> bool,
+        now: Instant,
+    ) -> sqlx::Result<usize> {
         let mut tx = self.pool().begin().await?;
+        // Playbooks before runs, as whoever opens a run does.
+        let playbooks: Vec<String> = sqlx::query_scalar(
+            "select p.id from keepwell.playbooks p
+             where exists (select from keepwell.runs r
+                 where r.playbook = p.id and r.state = 'held' and r.approved_at is null and r.events_from is not null
+                   and r.revision <> p.revision)
+             order by p.id for no key update",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let playbooks: Vec<String> = playbooks.into_iter().filter(|playbook| !is_stopped(playbook)).collect();
+        if playbooks.is_empty() {
+            tx.rollback().await?;
+            return Ok(0);
+        }
         let outdated: Vec<(String, Instant)> = sqlx::query_as(
             "update keepwell.runs r set state = 'skipped', reason = 'superseded', ended_at = $1
              from keepwell.playbooks p
              where p.id = r.playbook and r.state = 'held' and r.approved_at is null and r.events_from is not null
-               and r.revision <> p.revision
+               and r.revision <> p.revision and p.id = any($2)
              returning r.playbook, r.slot",
         )
         .bind(now)
+        .bind(&playbooks)
         .fetch_all(&mut *tx)
         .await?;
         for (playbook, slot) in &outdated {
@@ -88,7 +109,9 @@ impl Store {
         sqlx::query(
             "update keepwell.playbooks set slots_after = greatest(slots_after, $2), events_since = $2,
                  events_after = greatest(events_after, $2)
-             where id = $1 and events_since < $2",
+             where id = $1 and events_since < $2 and not exists (
+                 select from keepwell.runs r
+                 where r.playbook = $1 and r.state = 'held' and r.approved_at is null and r.events_from is not null)",
         )
         .bind(playbook)
         .bind(until)
@@ -98,7 +121,7 @@ impl Store {
     }
 
     /// Keeps what a run has looked at, as long as it is ours; `again` says of whom what
-    /// kept them out may end.
+    /// kept them out may end. Whom the run has let in counts once, whatever it says.
     pub async fn record_event_looks(
         &self,
         run: &Run,
@@ -112,7 +135,10 @@ impl Store {
         }
         sqlx::query(
             "insert into keepwell.event_looks as k (account_id, contact_id, playbook, at, slot, again)
-             select w.account_id, w.contact_id, $1, w.at, $2, w.again
+             select w.account_id, w.contact_id, $1, w.at, $2, w.again and not exists (
+                 select from keepwell.enrollments e
+                 where e.account_id = w.account_id and e.contact_id = w.contact_id and e.playbook = $1
+                   and e.run_slot = $2 and e.state <> 'held')
              from unnest($3::text[], $4::text[], $5::timestamptz[], $6::bool[]) as w (account_id, contact_id, at, again)
              on conflict (account_id, playbook, contact_id, at) do update
              set slot = excluded.slot, again = excluded.again",

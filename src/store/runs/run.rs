@@ -142,9 +142,6 @@ impl Store {
             .await?;
             for slot in superseded {
                 delete_held(&mut tx, playbook.0, slot).await?;
-                if events_from.is_some() {
-                    forget_looks(&mut tx, playbook.0, slot).await?;
-                }
             }
         }
         tx.commit().await?;
@@ -287,7 +284,8 @@ impl Store {
 }
 
 /// Whether a run of a playbook is under way, or waits for a person who can still
-/// approve it. Whoever asks is alone with it until the transaction ends.
+/// approve it, or was called by events and must be superseded first, so that the next one
+/// begins at its events. Whoever asks is alone with it until the transaction ends.
 async fn is_busy(tx: &mut PgConnection, playbook: &str) -> sqlx::Result<bool> {
     sqlx::query("select 1 from keepwell.playbooks where id = $1 for no key update")
         .bind(playbook)
@@ -297,7 +295,8 @@ async fn is_busy(tx: &mut PgConnection, playbook: &str) -> sqlx::Result<bool> {
     sqlx::query_scalar(
         "select exists (select from keepwell.runs r join keepwell.playbooks p on p.id = r.playbook
              where r.playbook = $1 and (r.state = 'running'
-                 or r.state = 'held' and r.approved_at is null and r.revision = p.revision))",
+                 or r.state = 'held' and r.approved_at is null
+                    and (r.revision = p.revision or r.events_from is not null)))",
     )
     .bind(playbook)
     .fetch_one(tx)
@@ -358,10 +357,16 @@ pub(in crate::store) async fn delete_held(tx: &mut PgConnection, playbook: &str,
     Ok(())
 }
 
-/// Forgets what a run has looked at, so that another one finds its events.
+/// Forgets what a run has looked at, so that another one finds its events: those of
+/// everybody but whom it has let in. Whoever waits in it is deleted before.
 pub(super) async fn forget_looks(tx: &mut PgConnection, playbook: &str, slot: Instant) -> sqlx::Result<()> {
     sqlx::query(
-        "with forgotten as (delete from keepwell.event_looks where playbook = $1 and slot = $2 returning at)
+        "with forgotten as (
+             delete from keepwell.event_looks k where k.playbook = $1 and k.slot = $2
+                 and not exists (select from keepwell.enrollments e
+                     where e.account_id = k.account_id and e.contact_id = k.contact_id
+                       and e.playbook = k.playbook and e.run_slot = k.slot)
+             returning k.at)
          update keepwell.playbooks p
          set events_after = least(events_after,
              f.first + make_interval(secs => coalesce(on_after, 0)::float8) - interval '1 microsecond')

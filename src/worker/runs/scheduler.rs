@@ -36,7 +36,8 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let (mut handled, mut slots) = (documents.handled, DueSlots::new());
     let mut watching = Vec::new();
     let fresh = Deadline::after(FRESH);
-    shared.store.supersede_outdated_event_runs(now).await?;
+    let superseded = shared.store.supersede_outdated_event_runs(|playbook| stopped.covers(playbook), now).await;
+    superseded.inspect_err(|error| tracing::error!("superseding runs failed: {}", describe_error(error))).ok();
     for playbook in shared.store.published().await? {
         if !playbook.present || shared.runs.is_claimed(&playbook.id) {
             continue;

@@ -308,6 +308,42 @@ async fn a_new_revision_looks_at_the_events_of_a_run_that_nobody_can_approve_any
     assert_eq!(entered(&world).await.len(), 2);
 }
 
+/// Whom a canary has let in, and so has mailed, is not let in again by the next revision.
+#[tokio::test]
+async fn whom_a_run_let_in_before_it_was_superseded_enters_once() {
+    let few = TIP.replace(
+        "when:",
+        "reentry: { gap: 1h }\nguardrails: { first_run: canary, ramp: { first: 1, every: 15m, grow: 10x } }\nwhen:",
+    );
+    let world = world(&few).await;
+    world.event("a1", "signed_up", "2026-03-02T07:00:00Z").await;
+    world.event("a2", "signed_up", "2026-03-02T07:00:00Z").await;
+    world.pass_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.runs().await, "state enrolled held"), ["held 1 1"]);
+    world.playbook(&TIP.replace("title: Call", "title: Ring").replace("when:", "reentry: { gap: 1h }\nwhen:"));
+    world.pass_at("2026-03-05T10:05:00Z").await;
+    let accounts = lines(&world.enrollments().await, "account");
+    assert_eq!(accounts, ["a1", "a2"], "each event once");
+}
+
+/// A person stops the playbook, mends and publishes it, and resumes it: those who waited are looked at.
+#[tokio::test]
+async fn the_events_of_a_held_run_outlast_a_stop() {
+    let held = TIP.replace("when:", "guardrails: { hold_above: { count: 1, share: 0% } }\nwhen:");
+    let world = world(&held).await;
+    world.event("a1", "signed_up", "2026-03-02T07:00:00Z").await;
+    world.event("a2", "signed_up", "2026-03-02T07:00:00Z").await;
+    world.pass_at("2026-03-02T09:00:00Z").await;
+    world.stop(StopTarget::Playbook("tip".to_owned()), "2026-03-02T09:01:00Z").await;
+    world.playbook(&TIP.replace("title: Call", "title: Ring"));
+    world.pass_at("2026-03-02T09:05:00Z").await;
+    world.pass_at("2026-03-02T12:05:00Z").await;
+    world.resume(StopTarget::Playbook("tip".to_owned())).await;
+    world.pass_at("2026-03-02T12:10:00Z").await;
+    world.pass_at("2026-03-02T12:11:00Z").await;
+    assert_eq!(entered(&world).await.len(), 2);
+}
+
 #[tokio::test]
 async fn an_event_counts_once_also_where_its_time_changes() {
     // Longer: what was looked at is not due a second time.

@@ -86,3 +86,15 @@ async fn a_first_run_that_lets_nobody_in_was_none() {
     assert_eq!(sign_up(&world, 2..=2, "09:01").await, 0);
     assert_eq!(lines(&world.runs().await, "slot state"), ["03-02T09:00 done", "03-02T09:01 held"]);
 }
+
+#[tokio::test]
+async fn an_approval_that_is_taken_back_was_none() {
+    let world = world("first_run: canary, ramp: { first: 2, every: 15m, grow: 2x }").await;
+    assert_eq!(sign_up(&world, 1..=12, "09:00").await, 2);
+    world.approve("tip@2026-03-02T09:00:00Z", "2026-03-02T09:05:00Z").await;
+    world.pass_at("2026-03-02T09:05:00Z").await;
+    let before = entered(&world).await;
+    assert!((2..12).contains(&before), "the ramp goes on in parts: {before}");
+    world.discard("tip@2026-03-02T09:00:00Z", "2026-03-02T09:06:00Z").await;
+    assert_eq!(sign_up(&world, 13..=15, "09:10").await, before, "nobody enters without a person's word");
+}
