@@ -20,13 +20,14 @@ use crate::store::{LEASE, Store};
 
 /// Whether a message is mail of an enrollment that must not move: what a person did
 /// with one of its tasks can still be undone, or has ended it. `message` is the
-/// table's name in the statement, `now` its place of the instant.
+/// table's name in the statement, `now` its place of the instant. `offset 0` keeps the
+/// look one by key for each message that is due: without it a plan may read all enrollments.
 pub(super) fn parked(message: &str, now: &str) -> String {
     format!(
         "({message}.channel = '{mail}' and exists (
              select from keepwell.enrollments e
              where e.account_id = {message}.account_id and e.id = {message}.enrollment_id and e.state = 'active'
-               and (e.undo_until > {now} or e.stop_reason is not null)))",
+               and (e.undo_until > {now} or e.stop_reason is not null) offset 0))",
         mail = Channel::OF_CUSTOMERS
     )
 }
