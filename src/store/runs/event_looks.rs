@@ -5,7 +5,7 @@ use crate::facts::SubjectId;
 use crate::store::Store;
 use crate::store::customers::arrivals::Arrival;
 use crate::store::lease::Lost;
-use crate::store::runs::run::{Run, delete_held, forget_looks, is_ours};
+use crate::store::runs::run::{Run, is_ours};
 
 impl Store {
     /// The playbooks of which a run is under way, or waits for a person who can still
@@ -17,50 +17,6 @@ impl Store {
         )
         .fetch_all(self.pool())
         .await
-    }
-
-    /// Supersedes the runs that events have called and that wait for a person although
-    /// another revision is in force by now: nobody can approve them any more. It then looks
-    /// at their events; returns how many runs. Of a playbook that is stopped they wait on: what
-    /// is looked at during a stop is past.
-    pub async fn supersede_outdated_event_runs(
-        &self,
-        is_stopped: impl Fn(&str) -> bool,
-        now: Instant,
-    ) -> sqlx::Result<usize> {
-        let mut tx = self.pool().begin().await?;
-        // Playbooks before runs, as whoever opens a run does.
-        let playbooks: Vec<String> = sqlx::query_scalar(
-            "select p.id from keepwell.playbooks p
-             where exists (select from keepwell.runs r
-                 where r.playbook = p.id and r.state = 'held' and r.approved_at is null and r.events_from is not null
-                   and r.revision <> p.revision)
-             order by p.id for no key update",
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        let playbooks: Vec<String> = playbooks.into_iter().filter(|playbook| !is_stopped(playbook)).collect();
-        if playbooks.is_empty() {
-            tx.rollback().await?;
-            return Ok(0);
-        }
-        let outdated: Vec<(String, Instant)> = sqlx::query_as(
-            "update keepwell.runs r set state = 'skipped', reason = 'superseded', ended_at = $1
-             from keepwell.playbooks p
-             where p.id = r.playbook and r.state = 'held' and r.approved_at is null and r.events_from is not null
-               and r.revision <> p.revision and p.id = any($2)
-             returning r.playbook, r.slot",
-        )
-        .bind(now)
-        .bind(&playbooks)
-        .fetch_all(&mut *tx)
-        .await?;
-        for (playbook, slot) in &outdated {
-            delete_held(&mut tx, playbook, *slot).await?;
-            forget_looks(&mut tx, playbook, *slot).await?;
-        }
-        tx.commit().await?;
-        Ok(outdated.len())
     }
 
     /// Begins to watch for an event `after` so many seconds: what was due before is the

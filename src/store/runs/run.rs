@@ -148,6 +148,50 @@ impl Store {
         Ok(opened)
     }
 
+    /// Supersedes the runs that events have called and that wait for a person although
+    /// another revision is in force by now: nobody can approve them any more. A later run looks
+    /// at their events; returns how many runs. Of a playbook that is stopped they wait on: what
+    /// is looked at during a stop is past.
+    pub async fn supersede_outdated_event_runs(
+        &self,
+        is_stopped: impl Fn(&str) -> bool,
+        now: Instant,
+    ) -> sqlx::Result<usize> {
+        let mut tx = self.pool().begin().await?;
+        // Playbooks before runs, as whoever opens a run does.
+        let playbooks: Vec<String> = sqlx::query_scalar(
+            "select p.id from keepwell.playbooks p
+             where exists (select from keepwell.runs r
+                 where r.playbook = p.id and r.state = 'held' and r.approved_at is null and r.events_from is not null
+                   and r.revision <> p.revision)
+             order by p.id for no key update",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let playbooks: Vec<String> = playbooks.into_iter().filter(|playbook| !is_stopped(playbook)).collect();
+        if playbooks.is_empty() {
+            tx.rollback().await?;
+            return Ok(0);
+        }
+        let outdated: Vec<(String, Instant)> = sqlx::query_as(
+            "update keepwell.runs r set state = 'skipped', reason = 'superseded', ended_at = $1
+             from keepwell.playbooks p
+             where p.id = r.playbook and r.state = 'held' and r.approved_at is null and r.events_from is not null
+               and r.revision <> p.revision and p.id = any($2)
+             returning r.playbook, r.slot",
+        )
+        .bind(now)
+        .bind(&playbooks)
+        .fetch_all(&mut *tx)
+        .await?;
+        for (playbook, slot) in &outdated {
+            delete_held(&mut tx, playbook, *slot).await?;
+            forget_looks(&mut tx, playbook, *slot).await?;
+        }
+        tx.commit().await?;
+        Ok(outdated.len())
+    }
+
     /// Takes over runs whose holder went away, of playbooks that are not
     /// halted.
     pub async fn take_over_runs(&self, halted: &Halted) -> sqlx::Result<Vec<Run>> {
@@ -359,7 +403,7 @@ pub(in crate::store) async fn delete_held(tx: &mut PgConnection, playbook: &str,
 
 /// Forgets what a run has looked at, so that another one finds its events: those of
 /// everybody but whom it has let in. Whoever waits in it is deleted before.
-pub(super) async fn forget_looks(tx: &mut PgConnection, playbook: &str, slot: Instant) -> sqlx::Result<()> {
+async fn forget_looks(tx: &mut PgConnection, playbook: &str, slot: Instant) -> sqlx::Result<()> {
     sqlx::query(
         "with forgotten as (
              delete from keepwell.event_looks k where k.playbook = $1 and k.slot = $2
