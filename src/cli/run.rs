@@ -256,6 +256,12 @@ fn warn_of_pages(config: &Config) {
             "customers and colleagues come by the same address, and what a proxy brings is taken for a customer's: set `web.public_listen` and lead customers there"
         );
     }
+    let is_behind_proxy = config.web_url.as_deref().is_some_and(|url| url.starts_with("https:"));
+    if is_behind_proxy && config.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "`web.url` is https, so a proxy brings the visitors, and it is not in `web.trusted_proxies`: failed logins of everybody are counted as those of one address"
+        );
+    }
 }
 
 /// Where the files are.

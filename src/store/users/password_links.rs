@@ -64,20 +64,18 @@ impl Store {
         Ok(name)
     }
 
-    /// Makes a link for an admin when nobody could log in: `None` when somebody
-    /// can, or another link still works. `by_header` says that a proxy brings
-    /// users, who need no password. Of several daemons one makes it.
-    pub async fn make_first_admin_link(
-        &self,
-        by_header: bool,
-        now: Instant,
-    ) -> sqlx::Result<Option<(&'static str, String)>> {
+    /// Makes a link for an admin when no admin could log in, and returns the name and the
+    /// token: `None` when one can, or an admin's link still works. `by_header` says that a
+    /// proxy brings users, who need no password. An admin who is there and may log in gets
+    /// it, else one is added. Of several daemons one makes it.
+    pub async fn make_first_admin_link(&self, by_header: bool, now: Instant) -> sqlx::Result<Option<(String, String)>> {
         let mut tx = self.pool().begin().await?;
         sqlx::query("lock table keepwell.users in share row exclusive mode").execute(&mut *tx).await?;
         let has_way: bool = sqlx::query_scalar(
-            "select exists (select 1 from keepwell.users
-                         where role = 'admin' and disabled_at is null and (password is not null or $1))
-                 or exists (select 1 from keepwell.password_links where expires_at > $2)",
+            "select exists (
+                 select from keepwell.users u
+                 where u.role = 'admin' and u.disabled_at is null and (u.password is not null or $1 or exists (
+                     select from keepwell.password_links l where l.user_name = u.name and l.expires_at > $2)))",
         )
         .bind(by_header)
         .bind(now)
@@ -87,11 +85,31 @@ impl Store {
             tx.rollback().await?;
             return Ok(None);
         }
-        let first = NewUser { name: FIRST_ADMIN, role: Role::Admin, csm_id: None, email: None, password: None };
-        insert(&mut tx, first, Actor(ITSELF), now).await?;
-        let token = make(&mut tx, FIRST_ADMIN, Actor(ITSELF), now).await?;
+        let enabled: Option<String> = sqlx::query_scalar(
+            "select name from keepwell.users where role = 'admin' and disabled_at is null order by name limit 1",
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let name = match enabled {
+            Some(name) => name,
+            None => add_first_admin(&mut tx, now).await?,
+        };
+        let token = make(&mut tx, &name, Actor(ITSELF), now).await?;
         tx.commit().await?;
-        Ok(token.map(|token| (FIRST_ADMIN, token)))
+        Ok(token.map(|token| (name, token)))
+    }
+}
+
+/// Adds an admin under the first name that is free: `admin`, `admin-2` and so on.
+async fn add_first_admin(tx: &mut PgConnection, now: Instant) -> sqlx::Result<String> {
+    let mut number = 1;
+    loop {
+        let name = if number == 1 { FIRST_ADMIN.to_owned() } else { format!("{FIRST_ADMIN}-{number}") };
+        let admin = NewUser { name: &name, role: Role::Admin, csm_id: None, email: None, password: None };
+        if insert(tx, admin, Actor(ITSELF), now).await? {
+            return Ok(name);
+        }
+        number += 1;
     }
 }
 

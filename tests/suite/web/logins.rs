@@ -362,3 +362,27 @@ async fn no_page_is_framed() {
         assert_eq!(page.header(header::CACHE_CONTROL), "no-store", "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_first_link_is_that_of_an_admin() {
+    let site = Site::filled().await;
+    let first = async || site.store.make_first_admin_link(false, now()).await.unwrap().map(|(name, _)| name);
+    let disable = async |name: &str| {
+        assert_eq!(site.store.change_user(name, UserChange::Disable, BY, now()).await.unwrap(), UserAnswer::Changed);
+    };
+    // The link of somebody who is no admin is no way to manage people.
+    let user = NewUser { name: "ines", role: Role::Csm, csm_id: None, email: None, password: None };
+    assert!(site.store.add_user(user, BY, now()).await.unwrap());
+    site.store.make_password_link("ines", BY, now()).await.unwrap().unwrap();
+    assert_eq!(first().await.as_deref(), Some("admin"));
+    assert_eq!(first().await, None, "its link still works");
+    // Once it has run out, the admin who is there gets another one.
+    let (later, _) = site.store.make_first_admin_link(false, now() + Duration::hours(25)).await.unwrap().unwrap();
+    assert_eq!(later, "admin");
+    // One whom somebody disabled stays so.
+    site.add("root", Role::Admin).await;
+    disable("admin").await;
+    assert_eq!(first().await, None, "another admin can log in");
+    sqlx::query("update keepwell.users set disabled_at = now() where name = 'root'").execute(&site.pool).await.unwrap();
+    assert_eq!(first().await.as_deref(), Some("admin-2"));
+}
