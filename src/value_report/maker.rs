@@ -98,9 +98,14 @@ impl ReportMaker {
                 true => read(&Context { facts: earlier(value, facts, then, report.days), ..now.clone() }),
                 false => Reading::Missing(Lack::NotYet),
             };
-            let own = rate.as_ref().and_then(|rate| rate.measure(sandbox, &now).ok().flatten());
-            let own = own.filter(|own| *own > 0.0).map(|value| Rate { value, is_own: true });
-            let default = figure.worth.as_ref().and_then(|worth| worth.default);
+            let assumed = figure.worth.as_ref().and_then(|worth| worth.default);
+            let assumed = assumed.map(|value| Rate { value, is_own: false });
+            let rate = match rate.as_ref().map(|rate| rate.measure(sandbox, &now)) {
+                None | Some(Ok(None)) => assumed,
+                Some(Ok(Some(value))) if value > 0.0 => Some(Rate { value, is_own: true }),
+                // What is said to be worth nothing, or cannot be read, is not guessed.
+                Some(Ok(Some(_)) | Err(_)) => None,
+            };
             ReportedFigure {
                 id: figure.id.clone(),
                 label: figure.label.clone(),
@@ -108,7 +113,7 @@ impl ReportMaker {
                 falls: figure.falls,
                 before,
                 after: read(&now),
-                rate: own.or(default.map(|value| Rate { value, is_own: false })).filter(|_| report.currency.is_some()),
+                rate: rate.filter(|_| report.currency.is_some()),
             }
         };
         let column = |name: &str| match facts.column(name) {

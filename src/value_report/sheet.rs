@@ -97,7 +97,10 @@ impl Sheet {
             intro: report.intro.as_ref().map(text),
             headings: [words.before, words.after, words.change, words.worth].map(str::to_owned),
             rows: report.figures.iter().map(|figure| row(figure, words, &written, &reads_in, &money)).collect(),
-            gain: gain.map(|gain| words.gain(gain, &money(gain.abs()))),
+            gain: gain.map(|gain| match money(gain.abs()) {
+                shown if shown == money(0.0) => words.gain(0.0, &shown),
+                shown => words.gain(gain, &shown),
+            }),
             not_counted: (!not_counted.is_empty()).then(|| words.not_counted(&not_counted)),
             goals_heading: words.goals.to_owned(),
             goals: report.goals.iter().map(goal).collect(),
@@ -131,7 +134,8 @@ fn row(
         before: reading(&figure.before),
         after: reading(&figure.after),
         change: change.map(|change| format!("{}{}", sign(change), with_unit(change, unit, locale))).unwrap_or_default(),
-        worth: figure.worth().map(money),
+        // What a figure that shall fall is worth is no value, but a cost.
+        worth: figure.worth().filter(|_| !figure.falls).map(money),
         rate: figure.rate.filter(|_| figure.worth().is_some()).map(|rate| words.rate(rate, &money(rate.value))),
         values: [figure.before.value(), figure.after.value()],
         is_better: change.map(rounded).filter(|change| *change != 0.0).map(|change| (change > 0.0) != figure.falls),

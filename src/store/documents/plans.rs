@@ -186,7 +186,7 @@ impl Store {
 
     /// How far the goals of accounts were at an instant: those of one plan, account
     /// or state where that is named. In order of plan, account and goal; goals that
-    /// a plan has no more are left out.
+    /// a plan has no more, and plans whose file is gone, are left out.
     pub async fn goals_at(&self, filter: GoalFilter<'_>, until: Instant) -> sqlx::Result<Vec<GoalRow>> {
         sqlx::query_as(
             "select l.*, p.since
@@ -198,6 +198,7 @@ impl Store {
                    order by g.plan, g.account_id, g.goal, g.at desc) l
              left join keepwell.plans p on p.account_id = l.account and p.plan = l.plan
              where l.state <> 'withdrawn' and ($4::text is null or l.state = $4)
+               and not exists (select from keepwell.playbooks f where f.id = l.plan and not f.present)
              order by l.plan collate \"C\", l.account collate \"C\", l.goal collate \"C\"",
         )
         .bind(filter.plan)

@@ -69,7 +69,8 @@ pub(crate) async fn insert(
                    from keepwell.goals g
                    where g.account_id = r.account_id and g.at <= r.at
                    order by g.plan, g.goal, g.at desc) l
-             where l.state <> 'withdrawn') g on true
+             where l.state <> 'withdrawn'
+               and not exists (select from keepwell.playbooks f where f.id = l.plan and not f.present)) g on true
          on conflict (account_id, report, at) do nothing",
     )
     .bind(origin.name())

@@ -77,6 +77,28 @@ async fn a_report_compares_the_end_of_its_period_with_the_beginning() {
 }
 
 #[tokio::test]
+async fn money_is_shown_by_a_rate_that_can_be_read() {
+    let world = World::new().await;
+    let worth = "{ rate: account.traits.hourly_rate, default: 30 }";
+    world.playbook(&QUARTER.replace("worth: account.traits.hourly_rate", &format!("worth: {worth}")));
+    customer(&world).await;
+    for (id, traits) in
+        [("none", json!({})), ("zero", json!({ "hourly_rate": 0 })), ("text", json!({ "hourly_rate": "fifty" }))]
+    {
+        world.account(id, json!({ "signed_up_at": "2025-01-01", "traits": traits })).await;
+        world.event(id, "report_created", "2026-03-01T10:00:00Z").await;
+    }
+    world.run_at(MONDAY).await;
+    let mut rates = Vec::new();
+    for id in ["a1", "none", "zero", "text"] {
+        let rate = report(&world, id, MONDAY).await.figures[1].rate;
+        rates.push(rate.map(|rate| (rate.value, rate.is_own)));
+    }
+    // Assumed is only what nobody has said.
+    assert_eq!(rates, [Some((50.0, true)), Some((30.0, false)), None, None]);
+}
+
+#[tokio::test]
 async fn a_report_shows_the_goals_of_its_instant() {
     let world = World::new().await;
     world.playbook(QUARTER);
