@@ -118,11 +118,12 @@ async fn carry_out(
         if let TaskCommand::Dismiss { rest: None, .. } = command
             && choices.dismissal_asks()
         {
-            let rest = choices.outlook(&choice).map(|outlook| outlook.sentence(now, zone)).unwrap_or_default();
+            let rest = choices.outlook(&choice).map(|outlook| outlook.sentence(now, zone));
+            let rest = rest.or(choices.nothing.clone()).unwrap_or_default();
             anyhow::bail!("the journey would go on ({rest}): say --rest go or --rest stop");
         }
     }
-    match shared.store.act_on_task(id, &deed, by, now).await? {
+    match shared.store.act_on_task(id, &deed, by, Clock::System.now()).await? {
         TaskChange::Changed => {}
         TaskChange::NotOpen => anyhow::bail!("task {id} is not open any more"),
         TaskChange::Unknown => anyhow::bail!("there is no task {id}"),
@@ -142,11 +143,7 @@ async fn carry_out(
 }
 
 fn offered(choices: &TaskChoices) -> String {
-    let outcomes = choices.outlooks.iter().filter_map(|one| match &one.choice {
-        TaskChoice::Complete { outcome: Some(outcome) } => Some(format!("`{outcome}`")),
-        _ => None,
-    });
-    let outcomes: Vec<String> = outcomes.collect();
+    let outcomes: Vec<String> = choices.outcomes.iter().map(|outcome| format!("`{outcome}`")).collect();
     if outcomes.is_empty() { String::new() } else { format!(" ({})", outcomes.join(", ")) }
 }
 

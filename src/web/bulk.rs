@@ -89,7 +89,8 @@ pub(super) async fn act(State(web): Web, visitor: Visitor, RawForm(body): RawFor
         }
         _ => return Err(refused("Please choose what to do with the tasks. They are as they were.")),
     };
-    let act = web.store.act_on_tasks(&tasks, &deed, visitor.actor(), now).await?;
+    // What follows may have taken a while to see; the half minute to undo it begins now.
+    let act = web.store.act_on_tasks(&tasks, &deed, visitor.actor(), web.clock.now()).await?;
     let left = form.tasks.len() - act.changed();
     let mut path = with_pair(&back, "act", &act.id.to_string());
     if left > 0 {
@@ -132,6 +133,7 @@ async fn lines(web: &WebState, tasks: &[Uuid], now: Instant) -> Result<Vec<BulkL
         let choices = task_choice(&web.shared, *id, &choice, now).await?;
         let stays = match &choices {
             None => Some("It is not open any more."),
+            Some(choices) if choices.is_unknown => Some("Nobody can say what follows from it."),
             Some(choices) if choices.needs_outcome => Some("It needs an outcome of its own: the journey goes by it."),
             Some(_) => None,
         };

@@ -51,13 +51,12 @@ impl ChoicesView {
 fn view(web: &WebState, choices: &TaskChoices, now: Instant) -> ChoicesView {
     let lines =
         |choice: TaskChoice| choices.outlook(&choice).map(|outlook| outlook.lines(now, web.zone)).unwrap_or_default();
-    let outcome = |choice: &TaskChoice| match choice {
-        TaskChoice::Complete { outcome: Some(outcome) } => {
-            Some(OutcomeView { value: outcome.clone(), label: capitalize(outcome), lines: lines(choice.clone()) })
-        }
-        _ => None,
+    let outcome = |outcome: &String| OutcomeView {
+        value: outcome.clone(),
+        label: capitalize(outcome),
+        lines: lines(TaskChoice::Complete { outcome: Some(outcome.clone()) }),
     };
-    let mut outcomes: Vec<OutcomeView> = choices.outlooks.iter().filter_map(|one| outcome(&one.choice)).collect();
+    let mut outcomes: Vec<OutcomeView> = choices.outcomes.iter().map(outcome).collect();
     let mut plain = lines(TaskChoice::Complete { outcome: None });
     let mut every = Vec::new();
     let same = |one: &OutcomeView| one.lines == outcomes[0].lines;
@@ -70,7 +69,7 @@ fn view(web: &WebState, choices: &TaskChoices, now: Instant) -> ChoicesView {
     ChoicesView {
         needs_outcome: choices.needs_outcome,
         asks_rest: choices.dismissal_asks(),
-        has_rest: choices.nothing.is_none(),
+        has_rest: choices.nothing.is_none() || choices.is_unknown,
         nothing: choices.nothing.clone(),
         stopped: choices.stopped.clone(),
         outcomes,

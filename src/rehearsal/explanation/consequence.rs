@@ -62,10 +62,14 @@ pub struct ChoiceOutlook {
 /// The choices that a task offers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskChoices {
+    /// The outcomes that it offers; without any a person may write one.
+    pub outcomes: Vec<String>,
     /// Whether a step that is ahead reads the outcome, so that one is needed.
     pub needs_outcome: bool,
     /// Why nothing follows, or why nobody can say what does; then there are no outlooks.
     pub nothing: Option<String>,
+    /// Whether nobody can say what follows, though something may.
+    pub is_unknown: bool,
     /// What stops its playbook or account now, in words.
     pub stopped: Vec<String>,
     pub outlooks: Vec<ChoiceOutlook>,
@@ -88,7 +92,7 @@ impl TaskChoices {
     /// Whether the rest of the way mails the customer, or may, when a task is
     /// dismissed: then a person says whether it goes on.
     pub fn dismissal_asks(&self) -> bool {
-        self.outlook(&TaskChoice::Dismiss).is_some_and(ChoiceOutlook::mails)
+        self.is_unknown || self.outlook(&TaskChoice::Dismiss).is_some_and(ChoiceOutlook::mails)
     }
 }
 

@@ -13,9 +13,7 @@ use crate::action::snooze::Snooze;
 use crate::clock::Instant;
 use crate::effect::kind;
 use crate::ids::Actor;
-use crate::message::channel::Channel;
 use crate::random;
-use crate::store::messages::transitions::WAITING;
 use crate::store::sql::bulk_rows::Rows;
 use crate::store::upkeep::audit::record;
 use crate::store::{Relation, Store};
@@ -61,9 +59,12 @@ impl TaskDeed {
         }
     }
 
+    /// The kinds by which a task is over.
+    pub(super) const ENDING: [&'static str; 3] = ["complete", "dismiss", "stop"];
+
     /// Whether the task is over by it.
     pub fn ends(&self) -> bool {
-        !matches!(self, TaskDeed::Snooze(_) | TaskDeed::Reassign { .. })
+        Self::ENDING.contains(&self.kind())
     }
 }
 
@@ -237,8 +238,8 @@ async fn write(tx: &mut PgConnection, tasks: &[&TaskBefore], deed: &TaskDeed, no
 }
 
 /// Keeps the enrollments of tasks that are over where they are until it cannot
-/// be undone any more; returns what they and their mail were before, by
-/// enrollment. The mail of those that shall end stays here for good.
+/// be undone any more; returns what they were before, by enrollment. Their mail
+/// asks before it leaves, see [`crate::store::messages::outbox`].
 async fn hold_back(
     tx: &mut PgConnection,
     tasks: &[&TaskBefore],
@@ -252,7 +253,7 @@ async fn hold_back(
         TaskDeed::Stop { because } => Some(format!("stopped by {}: {because}", by.0)),
         _ => None,
     };
-    let mut before: HashMap<Uuid, Json> = sqlx::query_as::<_, (Uuid, Json)>(
+    let before: Vec<(Uuid, Json)> = sqlx::query_as(
         "select e.id, jsonb_build_object('look_at', e.look_at, 'stop_reason', e.stop_reason, 'step', e.step,
              'phase', e.phase, 'step_at', e.step_at)
          from unnest($1::text[], $2::uuid[]) as n (account_id, id)
@@ -262,12 +263,12 @@ async fn hold_back(
     .bind(&accounts)
     .bind(&ids)
     .fetch_all(&mut *tx)
-    .await?
-    .into_iter()
-    .collect();
-    // A look that is under way finds another version, and looks again.
+    .await?;
+    // A look that is under way finds another version, and looks again. A clock that is
+    // behind that of another daemon shortens nobody's half minute.
     sqlx::query(
-        "update keepwell.enrollments e set undo_until = $3, look_at = $3, version = version + 1,
+        "update keepwell.enrollments e
+         set undo_until = greatest(e.undo_until, $3), look_at = greatest(e.undo_until, $3), version = version + 1,
              stop_reason = coalesce(e.stop_reason, $4)
          from unnest($1::text[], $2::uuid[]) as n (account_id, id)
          where e.account_id = n.account_id and e.id = n.id and e.state = 'active'",
@@ -278,38 +279,7 @@ async fn hold_back(
     .bind(&stop)
     .execute(&mut *tx)
     .await?;
-    let theirs = format!(
-        "from unnest($1::text[], $2::uuid[]) as n (account_id, id)
-         join keepwell.enrollments e on e.account_id = n.account_id and e.id = n.id and e.state = 'active'
-         join keepwell.messages m on m.account_id = e.account_id and m.enrollment_id = e.id
-         where m.state in {} and m.channel = '{}'",
-        *WAITING,
-        Channel::OF_CUSTOMERS
-    );
-    let mails: Vec<(Uuid, Json)> =
-        sqlx::query_as(AssertSqlSafe(format!("select e.id, jsonb_object_agg(m.id, m.next_at) {theirs} group by e.id")))
-            .bind(&accounts)
-            .bind(&ids)
-            .fetch_all(&mut *tx)
-            .await?;
-    // What expires first is looked at when it has expired, which is no sending.
-    let until = if stop.is_some() { "m.valid_until + interval '1 microsecond'" } else { "$3" };
-    sqlx::query(AssertSqlSafe(format!(
-        "update keepwell.messages u set next_at = greatest(u.next_at, w.until)
-         from (select m.account_id, m.id, {until} as until {theirs} and $3::timestamptz is not null) w
-         where u.account_id = w.account_id and u.id = w.id"
-    )))
-    .bind(&accounts)
-    .bind(&ids)
-    .bind(now + UNDO_FOR)
-    .execute(&mut *tx)
-    .await?;
-    for (enrollment, mails) in mails {
-        if let Some(before) = before.get_mut(&enrollment) {
-            before["mails"] = mails;
-        }
-    }
-    Ok(before)
+    Ok(before.into_iter().collect())
 }
 
 /// Writes down who did it, and how everything was before.

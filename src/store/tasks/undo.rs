@@ -9,8 +9,15 @@ use crate::clock::Instant;
 use crate::ids::Actor;
 use crate::store::Store;
 use crate::store::enrollments::transitions::close_open_work;
-use crate::store::messages::transitions::WAITING;
+use crate::store::tasks::manual_changes::TaskDeed;
 use crate::store::upkeep::audit::record;
+
+/// Which columns of a task each kind of act writes.
+const WRITTEN: [(&[&str], &[&str]); 3] = [
+    (&TaskDeed::ENDING, &["state", "reason", "outcome", "look_at", "ended_at"]),
+    (&["snooze"], &["snoozed_until", "escalate_at"]),
+    (&["reassign"], &["assignee", "pool", "reason", "handed_from", "handed_at", "told_at"]),
+];
 
 /// What became of the wish to undo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +62,8 @@ struct ActRow {
 }
 
 impl Store {
-    /// Takes an act back, with all its tasks or not at all: they, their
-    /// enrollments and the mail of those are as they were before.
+    /// Takes an act back, with all its tasks or not at all: they and their
+    /// enrollments are as they were before.
     pub async fn undo_task_act(&self, act: Uuid, by: Actor<'_>, now: Instant) -> sqlx::Result<Undone> {
         let mut tx = self.pool().begin().await?;
         sqlx::query(
@@ -78,8 +85,7 @@ impl Store {
                      join keepwell.tasks o on o.account_id = l.account_id and o.id = l.task_id
                      where l.account_id = a.account_id and l.act <> a.act and l.at >= a.at and l.undone_at is null
                        and (l.task_id = a.task_id or o.enrollment_id = t.enrollment_id
-                            and a.kind in ('complete', 'dismiss', 'stop')
-                            and l.kind in ('complete', 'dismiss', 'stop'))) as stands,
+                            and a.kind = any($2) and l.kind = any($2))) as stands,
                  a.before->'enrollment' = 'null'::jsonb or coalesce(e.state = 'active'
                      and e.step is not distinct from a.before->'enrollment'->>'step'
                      and e.phase = a.before->'enrollment'->>'phase'
@@ -90,6 +96,7 @@ impl Store {
              where a.act = $1 order by a.account_id, a.task_id for update of a, t",
         )
         .bind(act)
+        .bind(TaskDeed::ENDING)
         .fetch_all(&mut *tx)
         .await?;
         let refused = match rows.as_slice() {
@@ -171,17 +178,17 @@ impl Store {
 }
 
 async fn restore(tx: &mut PgConnection, act: Uuid, now: Instant) -> sqlx::Result<()> {
-    sqlx::query(
-        "update keepwell.tasks t
-         set state = b.state, reason = b.reason, outcome = b.outcome, look_at = b.look_at, ended_at = null,
-             snoozed_until = b.snoozed_until, escalate_at = b.escalate_at, assignee = b.assignee, pool = b.pool,
-             handed_from = b.handed_from, handed_at = b.handed_at, told_at = b.told_at
-         from keepwell.task_acts a, jsonb_populate_record(null::keepwell.tasks, a.before->'row') b
-         where a.act = $1 and t.account_id = a.account_id and t.id = a.task_id",
-    )
-    .bind(act)
-    .execute(&mut *tx)
-    .await?;
+    // Only what the act wrote: the rest may have changed since.
+    for (kinds, columns) in WRITTEN {
+        let columns: Vec<String> = columns.iter().map(|column| format!("{column} = b.{column}")).collect();
+        let sql = format!(
+            "update keepwell.tasks t set {}
+             from keepwell.task_acts a, jsonb_populate_record(null::keepwell.tasks, a.before->'row') b
+             where a.act = $1 and a.kind = any($2) and t.account_id = a.account_id and t.id = a.task_id",
+            columns.join(", ")
+        );
+        sqlx::query(AssertSqlSafe(sql)).bind(act).bind(kinds).execute(&mut *tx).await?;
+    }
     sqlx::query("update keepwell.task_acts set undone_at = $2 where act = $1")
         .bind(act)
         .bind(now)
@@ -190,7 +197,7 @@ async fn restore(tx: &mut PgConnection, act: Uuid, now: Instant) -> sqlx::Result
     // Another act on the same enrollment may still be undone, and keeps it.
     sqlx::query(
         "update keepwell.enrollments e
-         set undo_until = o.until, look_at = coalesce(o.until, (b.before->>'look_at')::timestamptz),
+         set undo_until = o.until, look_at = least(e.look_at, coalesce(o.until, (b.before->>'look_at')::timestamptz)),
              stop_reason = b.before->>'stop_reason', version = version + 1
          from (select distinct on (t.account_id, t.enrollment_id)
                    t.account_id, t.enrollment_id, a.before->'enrollment' as before
@@ -202,24 +209,13 @@ async fn restore(tx: &mut PgConnection, act: Uuid, now: Instant) -> sqlx::Result
              select max(a.undo_until) as until from keepwell.tasks t
              join keepwell.task_acts a on a.account_id = t.account_id and a.task_id = t.id
              where t.account_id = b.account_id and t.enrollment_id = b.enrollment_id
-               and a.undone_at is null and a.undo_until > $2 and a.kind in ('complete', 'dismiss', 'stop')) o
+               and a.undone_at is null and a.undo_until > $2 and a.kind = any($3)) o
          where e.account_id = b.account_id and e.id = b.enrollment_id",
     )
     .bind(act)
     .bind(now)
+    .bind(TaskDeed::ENDING)
     .execute(&mut *tx)
     .await?;
-    let mails = format!(
-        "update keepwell.messages m set next_at = b.next_at
-         from (select a.account_id, (w.key)::uuid as id, (w.value)::timestamptz as next_at
-               from keepwell.task_acts a
-               cross join lateral jsonb_each_text(
-                   case when jsonb_typeof(a.before->'enrollment'->'mails') = 'object'
-                        then a.before->'enrollment'->'mails' else '{{}}' end) w
-               where a.act = $1) b
-         where m.account_id = b.account_id and m.id = b.id and m.state in {}",
-        *WAITING
-    );
-    sqlx::query(AssertSqlSafe(mails)).bind(act).execute(&mut *tx).await?;
     Ok(())
 }

@@ -53,8 +53,10 @@ async fn choices_of(
         return Ok(None);
     }
     let nothing = |why: &str| TaskChoices {
+        outcomes: listed_outcomes(&task),
         needs_outcome: false,
         nothing: Some(why.to_owned()),
+        is_unknown: false,
         stopped: Vec::new(),
         outlooks: Vec::new(),
     };
@@ -67,7 +69,11 @@ async fn choices_of(
     };
     let loaded = match shared.loaded(&enrollment.playbook, &enrollment.revision).await? {
         Ok(loaded) => loaded,
-        Err(why) => return Ok(Some(nothing(&format!("Nobody can say what follows: {why}.")))),
+        // What cannot be read now may be read again, and go by the outcome then.
+        Err(why) => {
+            let unknown = nothing(&format!("Nobody can say what follows: {why}."));
+            return Ok(Some(TaskChoices { needs_outcome: !unknown.outcomes.is_empty(), is_unknown: true, ..unknown }));
+        }
     };
     let Some(seen) = take_snapshots(shared, &loaded, now, std::slice::from_ref(&enrollment)).await?.pop().flatten()
     else {
@@ -78,10 +84,9 @@ async fn choices_of(
     let step = text("step");
     let needs_outcome = loaded.ready.reads_outcome(step, enrollment.step.as_deref());
     let staff = Staff::new(store.colleagues().await?, Default::default());
-    let mut choices: Vec<TaskChoice> = outcomes(&task, step, &loaded)
-        .into_iter()
-        .map(|outcome| TaskChoice::Complete { outcome: Some(outcome) })
-        .collect();
+    let outcomes = outcomes(&task, step, &loaded);
+    let mut choices: Vec<TaskChoice> =
+        outcomes.iter().map(|outcome| TaskChoice::Complete { outcome: Some(outcome.clone()) }).collect();
     if !needs_outcome {
         choices.push(TaskChoice::Complete { outcome: None });
     }
@@ -109,17 +114,20 @@ async fn choices_of(
         };
         outlooks.push(ChoiceOutlook { choice, consequences: way.effects.iter().map(consequence).collect(), end });
     }
-    Ok(Some(TaskChoices { needs_outcome, nothing: None, stopped, outlooks }))
+    Ok(Some(TaskChoices { outcomes, needs_outcome, nothing: None, is_unknown: false, stopped, outlooks }))
 }
 
 /// The outcomes that the task offers; those that the step offers where it has none.
 fn outcomes(task: &serde_json::Value, step: &str, loaded: &Loaded) -> Vec<String> {
-    let listed = task["outcomes"].as_array().into_iter().flatten();
-    let listed: Vec<String> = listed.filter_map(|one| one.as_str().map(str::to_owned)).collect();
+    let listed = listed_outcomes(task);
     if !listed.is_empty() {
         return listed;
     }
     loaded.ready.action(step).map(|action| action.outcomes().to_vec()).unwrap_or_default()
+}
+
+fn listed_outcomes(task: &serde_json::Value) -> Vec<String> {
+    task["outcomes"].as_array().into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
 }
 
 /// What is seen once a person has said it.

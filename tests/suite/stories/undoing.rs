@@ -2,7 +2,9 @@
 //! happens, and for half a minute nothing of it does.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use keepwell::action::snooze::Snooze;
 use keepwell::message::refusal::Refusal;
 use keepwell::rehearsal::explanation::{TaskChoice, TaskChoices, WayEnd};
 use keepwell::store::messages::budget::UnderWay;
@@ -300,4 +302,40 @@ async fn a_claimed_mail_of_a_journey_that_is_stopped_gets_no_marker() {
     act(&world, task_of(&world, "a1", "call").await, &stop(), "2026-03-02T09:10:00Z").await;
     let request = MarkRequest::new(mail, "ann@a1.example");
     assert_eq!(world.store().mark(request, now).await.unwrap(), Marked::No(Refusal::Stopped));
+}
+
+/// What happened to the task since is not part of the act, and stays.
+#[tokio::test]
+async fn an_undone_snooze_keeps_who_has_the_task_since() {
+    let world = calling(&["a1"]).await;
+    let task = task_of(&world, "a1", "call").await;
+    let until = at("2026-03-03T08:00:00Z");
+    let snooze = TaskDeed::Snooze(Snooze { until, escalate_at: until });
+    let put_off = act(&world, task, &snooze, NOW).await;
+    world.sql("update keepwell.tasks set assignee = 'mia', handed_from = 'sam'").await;
+    assert_eq!(undo(&world, put_off, NOW).await, Undone::Done(1));
+    assert_eq!(lines(&world.tasks().await, "assignee snoozed_until"), ["mia -"]);
+}
+
+/// What happened meanwhile is looked at, although an act was undone.
+#[tokio::test]
+async fn an_undone_act_forgets_no_look() {
+    let world = calling(&["a1"]).await;
+    let done = act(&world, task_of(&world, "a1", "call").await, &complete("silent"), NOW).await;
+    world.sql("update keepwell.enrollments set look_at = '2026-03-02T10:07:10Z'").await;
+    assert_eq!(undo(&world, done, "2026-03-02T10:07:20Z").await, Undone::Done(1));
+    let due = world.store().due_enrollments(at("2026-03-02T10:07:20Z"), &Halted::default(), 10, true).await.unwrap();
+    assert_eq!(due.len(), 1);
+}
+
+/// A revision that cannot be read now may be read again: its outcome must not be missing then.
+#[tokio::test]
+async fn where_nobody_can_say_what_follows_everything_is_needed() {
+    let world = calling(&["a1"]).await;
+    let task = task_of(&world, "a1", "call").await;
+    world.sql("update keepwell.revisions set text = 'playbook: [what a newer version reads'").await;
+    let later = Arc::new(world.beside(world.store().clone()));
+    let said = task_choices(&later, task, at(NOW)).await.unwrap().expect("an open task");
+    assert!(said.is_unknown && said.needs_outcome && said.dismissal_asks(), "{said:?}");
+    assert_eq!(said.outcomes, ["renewed", "worrying", "silent"]);
 }
