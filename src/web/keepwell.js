@@ -24,7 +24,12 @@
   ];
 
   const links = () => all(".row a[data-task]");
-  const current = () => links().findIndex((link) => link.hasAttribute("aria-current"));
+  // The task that has the focus, else the one that is shown beside the list.
+  const current = () => {
+    const rows = links();
+    const focused = rows.findIndex((link) => link.closest(".row").contains(document.activeElement));
+    return focused >= 0 ? focused : rows.findIndex((link) => link.hasAttribute("aria-current"));
+  };
 
   function move(by) {
     const rows = links();
@@ -36,9 +41,11 @@
   }
 
   // Opens the form of a word, and puts the cursor where it begins.
-  function begin(id) {
+  async function begin(id) {
+    // Never the form of the task before.
+    await opening;
     const heading = document.getElementById(id);
-    if (!heading) {
+    if (!heading || !heading.checkVisibility()) {
       const link = links()[current()];
       if (link && isNarrow()) location.href = link.href;
       return;
@@ -113,10 +120,15 @@
   // The task beside the list
 
   let asked = 0;
+  let opening = Promise.resolve();
 
-  async function open(link) {
+  function open(link) {
+    opening = load(link);
+  }
+
+  async function load(link) {
     const pane = document.getElementById("pane");
-    if (!pane || isNarrow()) return false;
+    if (!pane || isNarrow()) return;
     const turn = ++asked;
     for (const row of links()) row.toggleAttribute("aria-current", row === link);
     link.setAttribute("aria-current", "true");
@@ -126,7 +138,7 @@
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById("pane");
       // A later one was asked for meanwhile.
-      if (turn !== asked) return true;
+      if (turn !== asked) return;
       if (!fresh) throw new Error("no pane");
       pane.replaceChildren(...fresh.childNodes);
       pane.scrollTop = 0;
@@ -135,7 +147,6 @@
     } catch {
       location.href = link.href;
     }
-    return true;
   }
 
   document.addEventListener("click", (event) => {
