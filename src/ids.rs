@@ -5,6 +5,8 @@
 
 use uuid::Uuid;
 
+use crate::clock::Instant;
+
 const NAMESPACE: Uuid = Uuid::from_bytes(*b"keepwell-ids-v1.");
 
 /// The id of a playbook, where it stands beside other ids.
@@ -26,6 +28,27 @@ pub struct ContactId<'a>(pub &'a str);
 /// Who acts, by the name they give or the machine knows them by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actor<'a>(pub &'a str);
+
+/// A person's word, as the audit keeps it.
+#[derive(Clone, Copy, Debug)]
+pub struct Word<'a> {
+    pub by: Actor<'a>,
+    /// Why, in their own words, where they say it.
+    pub because: Option<&'a str>,
+    pub at: Instant,
+}
+
+impl<'a> Word<'a> {
+    /// Of somebody who does not say why.
+    pub fn new(by: Actor<'a>, at: Instant) -> Word<'a> {
+        Word { by, because: None, at }
+    }
+
+    /// The same with a reason, as far as it says anything.
+    pub fn because(self, reason: Option<&'a str>) -> Word<'a> {
+        Word { because: reason.map(str::trim).filter(|reason| !reason.is_empty()), ..self }
+    }
+}
 
 /// The id of a subject's way through a playbook. `entry_key` tells repeated
 /// enrollments of one subject apart.

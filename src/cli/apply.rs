@@ -15,9 +15,9 @@ use super::database::Database;
 use super::plan::saved::SavedPlan;
 use super::plan::{Made, all_as_json, make};
 use crate::clock::Clock;
-use crate::ids::Actor;
+use crate::ids::{Actor, Word};
 use crate::postgres::describe_error;
-use crate::store::runs::releases::ReleaseAnswer;
+use crate::store::runs::releases::{ReleaseAnswer, ReleasePace};
 use crate::store::runs::run_id;
 use crate::store::views::cli::Filter;
 use crate::worker::enrollments::advancer;
@@ -122,7 +122,8 @@ async fn carry_out(shared: &Arc<Shared>, saved: &SavedPlan, playbook: &str) -> a
             others.join(", ")
         );
         let now = Clock::System.now();
-        is_approved = store.approve_run(playbook, slot, Actor(&shared.operator), now).await? == ReleaseAnswer::Taken;
+        let word = Word::new(Actor(&shared.operator), now);
+        is_approved = store.approve_run(playbook, slot, ReleasePace::Ramp, word).await? == ReleaseAnswer::Taken;
         if is_approved {
             runs::release_as_of_slot(shared, playbook, slot, now).await?;
         }

@@ -23,7 +23,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     database.close().await;
     match options.format {
         Format::Json => output::json(&json!({ "audit": rows })),
-        _ => output::table(&rows, &["at", "by", "deed", "about"]),
+        _ => output::table(&rows, &["at", "by", "deed", "about", "reason"]),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,7 @@ use crate::clock::{Clock, Instant};
 use crate::delivery::Channel;
 use crate::enrollment::Enrollment;
 use crate::facts::SubjectId;
+use crate::ids::{Actor, Word};
 use crate::store::customers::data_subject::Person;
 use crate::store::enrollments::manual_moves::Cancelled;
 use crate::store::runs::playbooks::Missing;
@@ -30,6 +31,9 @@ pub struct Options {
     /// The instant it starts at; now when absent.
     #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
     at: Option<Instant>,
+    /// Why, for the record.
+    #[arg(long)]
+    because: Option<String>,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -82,7 +86,9 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
         Err(reason) => skipped = Some(reason),
         Ok(mut enrollment) => {
             enroll_requests::named_by(&mut enrollment, &global.actor_name());
-            if store.enroll_named(&enrollment, crate::ids::Actor(&global.actor_name()), now).await? {
+            let by = global.actor_name();
+            let word = Word::new(Actor(&by), now).because(options.because.as_deref());
+            if store.enroll_named(&enrollment, word).await? {
                 rows = store.list_enrollments(&Filter { id: Some(enrollment.id), ..Filter::default() }).await?;
             } else {
                 skipped = Some("active".to_owned());
@@ -112,6 +118,9 @@ pub struct CancelOptions {
     /// Its id, as `keepwell enrollments` shows it.
     #[arg(value_parser = super::id)]
     enrollment: Uuid,
+    /// Why, for the record.
+    #[arg(long)]
+    because: Option<String>,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -121,8 +130,9 @@ pub struct CancelOptions {
 pub async fn cancel(global: &Global, options: &CancelOptions) -> anyhow::Result<ExitCode> {
     let id = options.enrollment;
     let database = Database::open(global, 2).await?;
-    let cancelled =
-        database.store.cancel_enrollment(id, crate::ids::Actor(&global.actor_name()), Clock::System.now()).await?;
+    let by = global.actor_name();
+    let word = Word::new(Actor(&by), Clock::System.now()).because(options.because.as_deref());
+    let cancelled = database.store.cancel_enrollment(id, word).await?;
     let rows = database.store.list_enrollments(&Filter { id: Some(id), ..Filter::default() }).await?;
     database.close().await;
     match cancelled {

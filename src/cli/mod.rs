@@ -237,7 +237,7 @@ enum Command {
     #[command(subcommand)]
     Message(message::MessageCommand),
     /// Let a held run go on.
-    Approve(approve::Options),
+    Approve(approve::ApproveOptions),
     /// Drop a held run.
     Discard(approve::Options),
     /// Stop everything, or one playbook.

@@ -10,6 +10,7 @@ use super::database::Database;
 use crate::clock::{Clock, Instant};
 use crate::ids::Actor;
 use crate::message::channel::Channel;
+use crate::message::class::Class;
 use crate::postgres::describe_error;
 use crate::store::upkeep::stopped::{StopTarget, Stopped};
 use crate::store::upkeep::stops::WaitingMessages;
@@ -28,6 +29,9 @@ pub struct Options {
     /// One account, in all playbooks.
     #[arg(long)]
     account: Option<String>,
+    /// Only the account's mail of this class; its journeys go on.
+    #[arg(long, value_parser = classes(), requires = "account")]
+    class: Option<Class>,
 }
 
 #[derive(Debug, Args)]
@@ -45,12 +49,18 @@ fn channels() -> impl TypedValueParser<Value = Channel> {
     PossibleValuesParser::new(Channel::ALL.into_iter().filter_map(value)).try_map(Channel::try_from)
 }
 
+/// The classes of mail to customers.
+fn classes() -> impl TypedValueParser<Value = Class> {
+    PossibleValuesParser::new(Class::OF_MAIL.map(|(name, _)| name)).try_map(Class::try_from)
+}
+
 impl Options {
     fn target(&self) -> StopTarget {
-        match (&self.playbook, self.channel, &self.account) {
-            (Some(id), _, _) => StopTarget::Playbook(id.clone()),
-            (_, Some(channel), _) => StopTarget::Channel(channel),
-            (_, _, Some(id)) => StopTarget::Account(id.clone()),
+        match (&self.playbook, self.channel, &self.account, self.class) {
+            (Some(id), ..) => StopTarget::Playbook(id.clone()),
+            (_, Some(channel), ..) => StopTarget::Channel(channel),
+            (_, _, Some(id), Some(class)) => StopTarget::AccountMail { account: id.clone(), class },
+            (_, _, Some(id), None) => StopTarget::Account(id.clone()),
             _ => StopTarget::All,
         }
     }
@@ -110,7 +120,7 @@ async fn check_target(global: &Global, database: &Database, target: &StopTarget)
             let renamed = if now == *id { String::new() } else { format!(": it is called `{now}` now") };
             anyhow::bail!("there is no playbook `{id}`{renamed}")
         }
-        StopTarget::Account(id) => match is_known(global, id).await {
+        StopTarget::Account(id) | StopTarget::AccountMail { account: id, .. } => match is_known(global, id).await {
             Ok(true) => Ok(()),
             Ok(false) => anyhow::bail!("there is no account `{id}`"),
             // A stop must not depend on the database of the accounts: it is for emergencies.

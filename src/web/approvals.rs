@@ -14,9 +14,10 @@ use super::playbook_views::{RunView, held_name, run_view};
 use super::visitor::Visitor;
 use crate::catalog;
 use crate::clock::Instant;
+use crate::ids::Word;
 use crate::playbook::source::SourceFile;
 use crate::playbook::{Step, StepBody};
-use crate::store::runs::releases::ReleaseAnswer;
+use crate::store::runs::releases::{ReleaseAnswer, ReleasePace};
 use crate::store::runs::{parse_run_id, run_id};
 use crate::store::views::web::{HeldOfCsm, HeldRow, RunRow};
 
@@ -91,14 +92,15 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
 /// A person lets them in.
 pub(super) async fn approve(State(web): Web, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Trouble> {
     let (playbook, slot) = resolve_run(&web, &id).await?;
-    let answer = web.store.approve_run(&playbook, slot, visitor.actor(), web.clock.now()).await?;
+    let answer =
+        web.store.approve_run(&playbook, slot, ReleasePace::Ramp, Word::new(visitor.actor(), web.clock.now())).await?;
     respond(&web, &playbook, slot, answer).await
 }
 
 /// A person drops the run.
 pub(super) async fn discard(State(web): Web, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Trouble> {
     let (playbook, slot) = resolve_run(&web, &id).await?;
-    let answer = web.store.discard_run(&playbook, slot, visitor.actor(), web.clock.now()).await?;
+    let answer = web.store.discard_run(&playbook, slot, Word::new(visitor.actor(), web.clock.now())).await?;
     respond(&web, &playbook, slot, answer).await
 }
 

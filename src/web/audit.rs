@@ -42,6 +42,7 @@ struct DeedView {
     by_href: String,
     deed: String,
     details: Vec<DeedDetail>,
+    reason: Option<String>,
 }
 
 /// Something that a deed is about.
@@ -83,6 +84,7 @@ fn view(row: DeedRow, zone: chrono_tz::Tz) -> DeedView {
         by_href: href("/audit", &[("by", &row.by)]),
         by: row.by,
         deed: capitalize(&row.deed.replace('-', " ")),
+        reason: row.reason,
         details: details.map(|(key, value)| detail(key, value, &row.about)).collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! `if_unknown: send_again`: a mail of which nobody knows whether it arrived
 //! leaves once more, unchanged, and never a third time.
 
+use keepwell::message::class::Class;
 use keepwell::store::customers::data_subject::Person;
 use keepwell::store::messages::manual_outcomes::ManualOutcome;
 use keepwell::store::messages::suppressions::Suppression;
@@ -120,6 +121,16 @@ async fn everything_is_looked_at_again_before() {
     world.pass_at(AFTER_TEN).await;
     assert_eq!(world.accepted().len(), 1);
     world.resume(StopTarget::Playbook("hello".to_owned())).await;
+    world.pass_at("2026-03-02T11:00:00Z").await;
+    assert_eq!(world.accepted().len(), 2);
+    // The account's mail of the class is paused: later.
+    let world = unsure("if_unknown: send_again").await;
+    let account = world.mails().await[0]["account"].as_str().unwrap().to_owned();
+    let pause = StopTarget::AccountMail { account, class: Class::Lifecycle };
+    world.stop(pause.clone(), BEFORE_TEN).await;
+    world.pass_at(AFTER_TEN).await;
+    assert_eq!(world.accepted().len(), 1);
+    world.resume(pause).await;
     world.pass_at("2026-03-02T11:00:00Z").await;
     assert_eq!(world.accepted().len(), 2);
 }

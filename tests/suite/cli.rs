@@ -253,6 +253,16 @@ async fn what_is_stopped_does_nothing() {
     assert_eq!(stopped.stdout, "stopped: the channel email\n");
     let resumed = home.done(&["resume", "--channel", "email"]);
     assert_eq!(resumed.stdout, "resumed: the channel email\n");
+    let account = home.rows(&["tasks"]).first().map(|task| task["account"].as_str().unwrap().to_owned());
+    let account = account.unwrap_or_else(|| "a1".to_owned());
+    assert_eq!(home.run(&["stop", "--class", "marketing"]).code, 1, "of which account?");
+    assert_eq!(home.run(&["stop", "--account", &account, "--class", "internal"]).code, 1);
+    let paused = home.done(&["stop", "--account", &account, "--class", "marketing", "--because", "they asked"]);
+    assert_eq!(paused.stdout, format!("stopped: marketing mail to the account {account}\n"));
+    let deed = home.done(&["audit", "--limit", "1", "--format", "json"]).json()["audit"][0].clone();
+    assert_eq!((&deed["deed"], &deed["reason"]), (&json!("stop"), &json!("they asked")));
+    assert_eq!(deed["about"], json!({ "account": account, "class": "marketing" }));
+    home.done(&["resume", "--account", &account, "--class", "marketing"]);
     home.done(&["stop", "--playbook", "call"]);
     home.done(&["run", "--once", "--at", AT]);
     let runs = home.rows(&["runs", "--playbook", "call"]);

@@ -132,6 +132,8 @@ async fn markers_that_share_a_transaction_are_answered_one_by_one() {
         .await
         .unwrap();
     outbox.sql("insert into keepwell.control (scope, at, by) values ('account:a2', now(), 'a test')").await;
+    outbox.sql("insert into keepwell.control (scope, at, by) values ('mail:lifecycle:a4', now(), 'a test')").await;
+    outbox.sql("insert into keepwell.control (scope, at, by) values ('mail:marketing:a5', now(), 'a test')").await;
     outbox.sql("update keepwell.messages set token = gen_random_uuid() where account_id = 'a3'").await;
     let asked: Vec<MarkRequest<'_>> = claimed
         .iter()
@@ -141,7 +143,7 @@ async fn markers_that_share_a_transaction_are_answered_one_by_one() {
     for (message, answer) in claimed.iter().zip(answers) {
         let wanted = match message.account_id.as_str() {
             "a1" => Marked::No(Refusal::Suppressed),
-            "a2" => Marked::No(Refusal::Stopped),
+            "a2" | "a4" => Marked::No(Refusal::Stopped),
             "a3" => Marked::No(Refusal::NotOurs),
             _ => Marked::Go,
         };

@@ -135,11 +135,14 @@ impl Store {
             for table in &tables {
                 note(&mut erased.scrubbed, &table.name, scrub(&mut tx, table, person, &pattern).await?);
             }
-            let stops = sqlx::query(
-                "update keepwell.control set reason = regexp_replace(reason, $1, '[erased]', 'gi') where reason ~* $1",
-            )
-            .bind(&pattern);
-            note(&mut erased.scrubbed, "control", stops.execute(&mut *tx).await?.rows_affected());
+            for table in ["control", "audit_reasons"] {
+                let reasons = format!(
+                    "update keepwell.{table} set reason = regexp_replace(reason, $1, '[erased]', 'gi') where reason ~* $1"
+                );
+                // Safe: our own tables; the pattern is bound.
+                let reasons = sqlx::query(AssertSqlSafe(reasons)).bind(&pattern).execute(&mut *tx).await?;
+                note(&mut erased.scrubbed, table, reasons.rows_affected());
+            }
         }
         for hash in &hashes {
             suppress_hash(&mut tx, hash, Suppression { class: "all", source: "erased" }, now).await?;

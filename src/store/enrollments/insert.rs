@@ -4,14 +4,13 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::stored_enrollment::new_rows;
-use crate::clock::Instant;
 use crate::enrollment::{Enrollment, State};
-use crate::ids::Actor;
+use crate::ids::Word;
 use crate::store::Store;
 use crate::store::lease::Lost;
 use crate::store::runs::name_lock::holds_name;
 use crate::store::runs::run::{Run, is_ours};
-use crate::store::upkeep::audit::record;
+use crate::store::upkeep::audit::record_word;
 
 impl Store {
     /// Writes enrollments of a run; those that exist already are left as they
@@ -31,13 +30,13 @@ impl Store {
 
     /// Writes the enrollment of somebody who was named; false when it exists
     /// already, or another one is active.
-    pub async fn enroll_named(&self, enrollment: &Enrollment, by: Actor<'_>, now: Instant) -> sqlx::Result<bool> {
+    pub async fn enroll_named(&self, enrollment: &Enrollment, word: Word<'_>) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
         let new = insert_one(&mut tx, enrollment).await?;
         if new {
             let contact = Some(&enrollment.contact).filter(|contact| !contact.is_empty());
             let about = json!({ "playbook": enrollment.playbook, "account": enrollment.account, "contact": contact });
-            record(&mut tx, "enroll", by, &about, now).await?;
+            record_word(&mut tx, "enroll", word, &about).await?;
         }
         tx.commit().await?;
         Ok(new)

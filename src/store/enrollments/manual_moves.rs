@@ -12,11 +12,11 @@ use super::transitions::{Commit, close_open_work};
 use crate::clock::Instant;
 use crate::enrollment::move_revision::Say;
 use crate::enrollment::{Enrollment, Phase, State};
-use crate::ids::Actor;
+use crate::ids::{Actor, Word};
 use crate::message::channel::Channel;
 use crate::store::Store;
 use crate::store::messages::transitions::WAITING;
-use crate::store::upkeep::audit::record;
+use crate::store::upkeep::audit::{record, record_word};
 
 /// What became of a person's wish to end an enrollment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +38,12 @@ pub struct StepBehind {
 
 impl Store {
     /// Ends an active enrollment by a person's word.
-    pub async fn cancel_enrollment(&self, id: Uuid, by: Actor<'_>, now: Instant) -> sqlx::Result<Cancelled> {
+    pub async fn cancel_enrollment(&self, id: Uuid, word: Word<'_>) -> sqlx::Result<Cancelled> {
         let mut tx = self.pool().begin().await?;
-        let reason = format!("cancelled by {}", by.0);
+        let reason = match word.because {
+            Some(because) => format!("cancelled by {}: {because}", word.by.0),
+            None => format!("cancelled by {}", word.by.0),
+        };
         let found: Option<(String, String)> =
             sqlx::query_as("select account_id, state from keepwell.enrollments where id = $1")
                 .bind(id)
@@ -58,15 +61,15 @@ impl Store {
         .bind(&account)
         .bind(id)
         .bind(&reason)
-        .bind(now)
+        .bind(word.at)
         .execute(&mut *tx)
         .await?;
         if ended.rows_affected() == 0 {
             tx.rollback().await?;
             return Ok(Cancelled::NotActive(state));
         }
-        close_open_work(&mut tx, &[(&account, id, &reason)], now).await?;
-        record(&mut tx, "cancel", by, &json!({ "enrollment": id, "account": account }), now).await?;
+        close_open_work(&mut tx, &[(&account, id, &reason)], word.at).await?;
+        record_word(&mut tx, "cancel", word, &json!({ "enrollment": id, "account": account })).await?;
         tx.commit().await?;
         Ok(Cancelled::Done)
     }

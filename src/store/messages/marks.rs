@@ -62,7 +62,8 @@ const MARK_TEXT: &str = "
             array(select scope from keepwell.stops where scope = any(array(
                 select 'all' union all select 'playbook:' || playbook from asking
                 union all select 'channel:' || channel from asking
-                union all select 'account:' || account_id from asking))) as stopped,
+                union all select 'account:' || account_id from asking
+                union all select 'mail:' || class || ':' || account_id from asking))) as stopped,
             (select coalesce(jsonb_object_agg(address_hash, suppressed), '{}') from locked) as suppressed
         from keepwell.installation),
     asked as materialized (
@@ -70,7 +71,8 @@ const MARK_TEXT: &str = "
             -- Another may have taken the database's place since the last look.
             case when (k.epoch, k.number) <= ($13, $14) then 'set back'
                  when k.stopped && array['all', 'playbook:' || a.playbook, 'channel:' || a.channel,
-                                         'account:' || a.account_id] then 'stopped'
+                                         'account:' || a.account_id,
+                                         'mail:' || a.class || ':' || a.account_id] then 'stopped'
                  when a.class <> 'internal' and k.suppressed -> a.address_hash ?| array['all', a.class]
                  then 'suppressed'
                  when PARKED then 'stopped'
@@ -204,10 +206,11 @@ impl Store {
 }
 
 /// What stops a message.
-pub(crate) fn scopes(message: &Claimed) -> [String; 3] {
+pub(crate) fn scopes(message: &Claimed) -> [String; 4] {
     [
         format!("playbook:{}", message.playbook),
         format!("channel:{}", message.channel),
         format!("account:{}", message.account_id),
+        format!("mail:{}:{}", message.class, message.account_id),
     ]
 }

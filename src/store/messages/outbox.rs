@@ -49,7 +49,7 @@ impl Store {
             "update keepwell.messages m set {claim}
              from (select account_id, id from keepwell.messages
                    where state in {waiting} and next_at <= $1 and playbook <> all($2)
-                     and account_id <> all($6) and channel <> all($7)
+                     and account_id <> all($6) and channel <> all($7) and class || ':' || account_id <> all($11)
                      and (class not in ('lifecycle', 'marketing')
                           or created_at < coalesce(case when playbook = $8 then $10 else $9 end, 'infinity'))
                      and not {parked}
@@ -73,6 +73,7 @@ impl Store {
             .bind(under_way.first.as_ref().map(|(playbook, _)| playbook))
             .bind(under_way.first.as_ref().map(|(_, slot)| *slot))
             .bind(under_way.others)
+            .bind(&halted.account_mail)
             .fetch_all(self.pool())
             .await
     }
@@ -94,7 +95,7 @@ impl Store {
         let sql = format!(
             "select exists (select 1 from keepwell.messages
              where state in {} and next_at <= $1 and playbook <> all($2)
-               and account_id <> all($3) and channel <> all($4) and not {})",
+               and account_id <> all($3) and channel <> all($4) and class || ':' || account_id <> all($5) and not {})",
             *WAITING,
             parked("messages", "$1")
         );
@@ -103,6 +104,7 @@ impl Store {
             .bind(&halted.playbooks)
             .bind(&halted.accounts)
             .bind(halted.channel_names())
+            .bind(&halted.account_mail)
             .fetch_one(self.pool())
             .await
     }

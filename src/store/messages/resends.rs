@@ -89,6 +89,7 @@ impl Store {
                      and m.state = 'unknown' and m.outcome = 'unknown' and m.again_at is null and m.valid_until >= $1
                      and coalesce(c.next_at, m.ended_at + $4) <= $1
                      and m.playbook <> all($5) and m.account_id <> all($6) and m.channel <> all($7)
+                     and m.class || ':' || m.account_id <> all($9)
                    order by m.ended_at limit 1 for update of c skip locked) due
              where c.account_id = due.account_id and c.message = due.message
              returning c.bytes, c.envelope_from, c.to_address",
@@ -101,6 +102,7 @@ impl Store {
         .bind(&halted.accounts)
         .bind(halted.channel_names())
         .bind(lease_now)
+        .bind(&halted.account_mail)
         .fetch_optional(self.pool())
         .await?;
         let Some(copy) = copy else { return Ok(None) };

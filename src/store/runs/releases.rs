@@ -9,11 +9,11 @@ use super::run::{Run, claim, delete_held, is_ours, of_holder};
 use super::tally::Entered;
 use crate::clock::Instant;
 use crate::enrollment::Enrollment;
-use crate::ids::Actor;
+use crate::ids::Word;
 use crate::store::Store;
 use crate::store::enrollments::stored_enrollment::new_rows;
 use crate::store::lease::{Lost, unless_lost};
-use crate::store::upkeep::audit::record;
+use crate::store::upkeep::audit::record_word;
 use crate::store::upkeep::stopped::Halted;
 
 /// What became of a person's word on a held run.
@@ -30,6 +30,15 @@ pub enum ReleaseAnswer {
     UnderWay,
     /// The playbook has changed since; the next run decides anew.
     Outdated,
+}
+
+/// How those whom a person lets in enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleasePace {
+    /// In the batches of the playbook's ramp, where it has one.
+    Ramp,
+    /// All of them, as far as `max_per_day` has room.
+    AtOnce,
 }
 
 /// What became of a held enrollment.
@@ -64,8 +73,8 @@ impl Store {
         &self,
         playbook: &str,
         slot: Instant,
-        by: Actor<'_>,
-        now: Instant,
+        pace: ReleasePace,
+        word: Word<'_>,
     ) -> sqlx::Result<ReleaseAnswer> {
         let mut tx = self.pool().begin().await?;
         let found: Option<(String, String, Option<String>, bool)> = sqlx::query_as(
@@ -77,38 +86,39 @@ impl Store {
         .bind(slot)
         .fetch_optional(&mut *tx)
         .await?;
-        let word = match found {
+        let at_once = pace == ReleasePace::AtOnce;
+        let answer = match found {
             None => ReleaseAnswer::Unknown,
             Some((state, ..)) if state != "held" => ReleaseAnswer::NotHeld,
             Some((_, revision, current, _)) if current.as_deref() != Some(&revision) => ReleaseAnswer::Outdated,
             Some((.., true)) => ReleaseAnswer::Already,
             Some(_) => {
                 sqlx::query(
-                    "update keepwell.runs set approved_at = $3, approved_by = $4 where playbook = $1 and slot = $2",
+                    "update keepwell.runs set approved_at = $3, approved_by = $4, at_once = $5
+                     where playbook = $1 and slot = $2",
                 )
                 .bind(playbook)
                 .bind(slot)
-                .bind(now)
-                .bind(by.0)
+                .bind(word.at)
+                .bind(word.by.0)
+                .bind(at_once)
                 .execute(&mut *tx)
                 .await?;
-                record(&mut tx, "approve", by, &json!({ "playbook": playbook, "slot": slot }), now).await?;
+                let mut about = json!({ "playbook": playbook, "slot": slot });
+                if at_once {
+                    about["at_once"] = true.into();
+                }
+                record_word(&mut tx, "approve", word, &about).await?;
                 ReleaseAnswer::Taken
             }
         };
         tx.commit().await?;
-        Ok(word)
+        Ok(answer)
     }
 
     /// Deletes what a held run would have enrolled; it uses up no entry.
     /// Whoever was releasing it and has gone away finds it gone.
-    pub async fn discard_run(
-        &self,
-        playbook: &str,
-        slot: Instant,
-        by: Actor<'_>,
-        now: Instant,
-    ) -> sqlx::Result<ReleaseAnswer> {
+    pub async fn discard_run(&self, playbook: &str, slot: Instant, word: Word<'_>) -> sqlx::Result<ReleaseAnswer> {
         let lease_now = self.lease_clock().await?;
         let mut tx = self.pool().begin().await?;
         let found: Option<(String, bool)> = sqlx::query_as(
@@ -120,7 +130,7 @@ impl Store {
         .bind(lease_now)
         .fetch_optional(&mut *tx)
         .await?;
-        let word = match found {
+        let answer = match found {
             None => ReleaseAnswer::Unknown,
             Some((state, _)) if state != "held" => ReleaseAnswer::NotHeld,
             Some((_, true)) => ReleaseAnswer::UnderWay,
@@ -132,17 +142,17 @@ impl Store {
                 )
                 .bind(playbook)
                 .bind(slot)
-                .bind(now)
-                .bind(by.0)
+                .bind(word.at)
+                .bind(word.by.0)
                 .execute(&mut *tx)
                 .await?;
                 delete_held(&mut tx, playbook, slot).await?;
-                record(&mut tx, "discard", by, &json!({ "playbook": playbook, "slot": slot }), now).await?;
+                record_word(&mut tx, "discard", word, &json!({ "playbook": playbook, "slot": slot })).await?;
                 ReleaseAnswer::Taken
             }
         };
         tx.commit().await?;
-        Ok(word)
+        Ok(answer)
     }
 
     /// Claims approved runs of which enrollments are to be released now.
@@ -245,7 +255,7 @@ impl Store {
     pub(crate) async fn expire_approval(&self, run: &Run, reason: &str) -> sqlx::Result<Result<(), Lost>> {
         let expired = of_holder(
             run,
-            "approved_at = null, approved_by = null, reason = $4, ramp_at = null, token = null, lease_until = null",
+            "approved_at = null, approved_by = null, at_once = false, reason = $4, ramp_at = null, token = null, lease_until = null",
         );
         let expired = expired.bind(reason.to_owned()).execute(self.pool()).await?;
         Ok(unless_lost(expired.rows_affected()))

@@ -31,6 +31,8 @@ pub struct Run {
     pub token: Option<Uuid>,
     /// When a person approved it.
     pub approved_at: Option<Instant>,
+    /// Whether they let all of it in without the ramp.
+    pub at_once: bool,
     /// Batches of its ramp that have been released.
     pub ramp_batch: i32,
     /// When the next of them was due; `None` before the first.
@@ -118,7 +120,7 @@ impl Store {
             "insert into keepwell.runs (playbook, slot, kind, revision, state, started_at, token, lease_until, events_from)
              values ($1, $2, $3, $4, 'running', $5, $6, $7, $8)
              on conflict (playbook, slot) do nothing
-             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch, ramp_at, events_from",
+             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, at_once, ramp_batch, ramp_at, events_from",
         )
         .bind(playbook.0)
         .bind(slot)
@@ -368,7 +370,7 @@ pub(in crate::store) fn claim(
          from (select playbook as of_playbook, slot as of_slot from keepwell.runs
                where {which} and playbook <> all($4) for update skip locked) free
          where r.playbook = of_playbook and r.slot = of_slot
-         returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch, ramp_at, events_from"
+         returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, at_once, ramp_batch, ramp_at, events_from"
     );
     // Safe: our own words; values are bound.
     sqlx::query_as(AssertSqlSafe(sql))

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Value as Json, json};
 
 use crate::message::channel::Channel;
+use crate::message::class::Class;
 
 /// What a stop or resume is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,11 @@ pub enum StopTarget {
     Channel(Channel),
     Playbook(String),
     Account(String),
+    /// One account's mail of one class; its journeys go on.
+    AccountMail {
+        account: String,
+        class: Class,
+    },
     /// A daemon that rests by itself, until its clock is right.
     Daemon,
 }
@@ -25,6 +31,7 @@ impl StopTarget {
             StopTarget::Channel(channel) => format!("channel:{channel}"),
             StopTarget::Playbook(id) => format!("playbook:{id}"),
             StopTarget::Account(id) => format!("account:{id}"),
+            StopTarget::AccountMail { account, class } => format!("mail:{}", mail_of(*class, account)),
             StopTarget::Daemon => "daemon".to_owned(),
         }
     }
@@ -36,6 +43,10 @@ impl StopTarget {
             Some(("channel", name)) => Channel::parse(name).map(StopTarget::Channel),
             Some(("playbook", id)) => Some(StopTarget::Playbook(id.to_owned())),
             Some(("account", id)) => Some(StopTarget::Account(id.to_owned())),
+            Some(("mail", rest)) => {
+                let (class, account) = rest.split_once(':')?;
+                Some(StopTarget::AccountMail { account: account.to_owned(), class: Class::parse(class)? })
+            }
             Some(_) => None,
         }
     }
@@ -47,9 +58,15 @@ impl StopTarget {
             StopTarget::Channel(channel) => json!({ "channel": channel.name() }),
             StopTarget::Playbook(id) => json!({ "playbook": id }),
             StopTarget::Account(id) => json!({ "account": id }),
+            StopTarget::AccountMail { account, class } => json!({ "account": account, "class": class.name() }),
             StopTarget::Daemon => json!({ "daemon": true }),
         }
     }
+}
+
+/// A class of mail and the account that gets none, as a stop names them.
+fn mail_of(class: Class, account: &str) -> String {
+    format!("{class}:{account}")
 }
 
 impl fmt::Display for StopTarget {
@@ -59,6 +76,7 @@ impl fmt::Display for StopTarget {
             StopTarget::Channel(channel) => write!(f, "the channel {channel}"),
             StopTarget::Playbook(id) => write!(f, "the playbook {id}"),
             StopTarget::Account(id) => write!(f, "the account {id}"),
+            StopTarget::AccountMail { account, class } => write!(f, "{class} mail to the account {account}"),
             StopTarget::Daemon => write!(f, "a daemon"),
         }
     }
@@ -130,6 +148,7 @@ impl Stopped {
                 StopTarget::Channel(channel) => halted.channels.push(channel),
                 StopTarget::Playbook(id) => halted.playbooks.push(id),
                 StopTarget::Account(id) => halted.accounts.push(id),
+                StopTarget::AccountMail { account, class } => halted.account_mail.push(mail_of(class, &account)),
             }
         }
         halted
@@ -142,6 +161,8 @@ pub struct Halted {
     /// Stopped, paused, or without a file.
     pub playbooks: Vec<String>,
     pub accounts: Vec<String>,
+    /// Of the outbox only: `marketing:acme`, a class of mail and its account.
+    pub account_mail: Vec<String>,
     /// Of the outbox only.
     pub channels: Vec<Channel>,
 }

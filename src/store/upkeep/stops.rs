@@ -2,10 +2,10 @@
 
 use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
-use super::audit::record;
+use super::audit::{record, record_word};
 use super::stopped::{ITSELF, Stop, StopTarget, Stopped};
 use crate::clock::Instant;
-use crate::ids::Actor;
+use crate::ids::{Actor, Word};
 use crate::message::channel::Channel;
 use crate::store::Store;
 use crate::store::messages::insert::OwnerNotice;
@@ -93,7 +93,7 @@ impl Store {
         let mut tx = self.pool().begin().await?;
         let stopped = insert(&mut tx, target, by.0, reason, now).await?;
         if stopped && by.0 != ITSELF {
-            record(&mut tx, "stop", by, &target.about(), now).await?;
+            record_word(&mut tx, "stop", Word::new(by, now).because(reason), &target.about()).await?;
         }
         tx.commit().await?;
         Ok(stopped)

@@ -55,6 +55,9 @@ pub(crate) fn concerns(stop: &Stop, row: &Json) -> bool {
         StopTarget::Channel(channel) => row["channel"] == channel.name(),
         StopTarget::Playbook(id) => row["playbook"] == id.as_str(),
         StopTarget::Account(id) => row["account"] == id.as_str(),
+        StopTarget::AccountMail { account, class } => {
+            row["account"] == account.as_str() && row["class"] == class.name()
+        }
         StopTarget::Daemon => false,
     }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, as_of: Instant, now
         Err(why) => anyhow::bail!("revision {} cannot be used: {why}", run.revision),
     };
     let ramp = loaded.ready.playbook.guardrails.over(&shared.config.guardrails).ramp;
-    let ramp = ramp.filter(|_| run.ceiling.unwrap_or(0) > 0);
+    let ramp = ramp.filter(|_| run.ceiling.unwrap_or(0) > 0 && !run.at_once);
     // Somebody may have begun this batch and gone away.
     let before = store.count_enrolled(&run.playbook, run.slot).await?.all.unsigned_abs();
     let in_batch = ramp.map_or(u64::MAX, |ramp| ramp.so_far(run.ramp_batch.unsigned_abs()).saturating_sub(before));

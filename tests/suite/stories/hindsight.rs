@@ -1,5 +1,6 @@
 //! A goal that comes true after the end still counts for a while.
 
+use keepwell::ids::{Actor, Word};
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook};
@@ -71,7 +72,7 @@ async fn others_see_it_when_it_happened_and_no_other_end_is_followed() {
     world.sql("update customers.accounts set mrr = 1000 where id = 'blocked'").await;
     let cancelled = world.enrollments().await.into_iter().find(|one| one["account"] == "cancelled").unwrap();
     let id = cancelled["id"].as_str().unwrap().parse().unwrap();
-    world.store().cancel_enrollment(id, keepwell::ids::Actor("a test"), at("2026-03-02T10:00:00Z")).await.unwrap();
+    world.store().cancel_enrollment(id, Word::new(Actor("a test"), at("2026-03-02T10:00:00Z"))).await.unwrap();
     world.pass_at("2026-03-02T10:15:00Z").await;
     world.pass_at("2026-03-04T09:00:00Z").await;
     world.sql("update customers.accounts set activated_at = '2026-03-09T12:00:00Z'").await;

@@ -1,6 +1,7 @@
 //! Some accounts get nothing, so that a playbook knows whether it helped.
 
 use keepwell::enrollment::holdout::Outcomes;
+use keepwell::ids::{Actor, Word};
 use serde_json::{Value as Json, json};
 
 use crate::support::world::{World, at, lines, playbook};
@@ -193,7 +194,7 @@ async fn a_ghost_is_in_no_playbook_asks_for_none_and_can_be_cancelled() {
     // While it is on its way it does not enter again.
     assert_eq!(world.run("welcome", "2026-03-03T09:00:00Z").await["skipped"], json!({ "active": 1 }));
     let id = rows[0]["id"].as_str().unwrap().parse().unwrap();
-    world.store().cancel_enrollment(id, keepwell::ids::Actor("a test"), at("2026-03-03T10:00:00Z")).await.unwrap();
+    world.store().cancel_enrollment(id, Word::new(Actor("a test"), at("2026-03-03T10:00:00Z"))).await.unwrap();
     assert_eq!(
         lines(&world.enrollments().await, "state outcome reason ended_at"),
         ["ghost cancelled cancelled by a test 03-03T10:00"]

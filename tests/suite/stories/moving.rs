@@ -1,5 +1,6 @@
 //! Those who wait in an earlier revision, taken to the current one.
 
+use keepwell::ids::{Actor, Word};
 use keepwell::worker::enrollments::mover::Shown;
 use serde_json::json;
 
@@ -51,7 +52,7 @@ async fn they_go_on_with_the_new_steps_and_what_was_done_is_not_done_again() {
     let rows = world.enrollments().await;
     let other = rows.iter().find(|row| row["account"] == "a2").unwrap();
     let id = other["id"].as_str().unwrap().parse().unwrap();
-    world.store().cancel_enrollment(id, keepwell::ids::Actor("sam"), at("2026-03-05T09:01:00Z")).await.unwrap();
+    world.store().cancel_enrollment(id, Word::new(Actor("sam"), at("2026-03-05T09:01:00Z"))).await.unwrap();
     let done = world.carry_out(&plan, "2026-03-05T09:02:00Z").await;
     assert_eq!((done.moved, done.ended, done.gone_on.len()), (2, 0, 1));
     world.sql("update customers.accounts set activated_at = '2026-03-06' where id = 'a3'").await;

@@ -1,6 +1,7 @@
 //! One playbook puts a customer into another one, and so does a person.
 
 use keepwell::facts::SubjectId;
+use keepwell::ids::{Actor, Word};
 use keepwell::store::enrollments::manual_moves::Cancelled;
 use keepwell::worker::enrollments::enroll_requests;
 use serde_json::{Value as Json, json};
@@ -128,20 +129,19 @@ async fn a_person_enrolls_and_cancels_through_the_same_door() {
     let decided = enroll_requests::decide(&world.shared, "second", at(MONDAY), &named).await.unwrap();
     assert_eq!(decided[1], Err("no such account".to_owned()));
     let enrollment = decided[0].clone().unwrap();
-    assert!(world.store().enroll_named(&enrollment, keepwell::ids::Actor("sam"), at(MONDAY)).await.unwrap());
-    assert!(!world.store().enroll_named(&enrollment, keepwell::ids::Actor("sam"), at(MONDAY)).await.unwrap(), "once");
+    assert!(world.store().enroll_named(&enrollment, Word::new(Actor("sam"), at(MONDAY))).await.unwrap());
+    assert!(!world.store().enroll_named(&enrollment, Word::new(Actor("sam"), at(MONDAY))).await.unwrap(), "once");
     let again = enroll_requests::decide(&world.shared, "second", at(TUESDAY), &named[..1]).await.unwrap();
     assert_eq!(again, [Err("active".to_owned())]);
 
     keepwell::worker::enrollments::advancer::tick(&world.shared, at(MONDAY)).await.unwrap();
     assert_eq!(lines(&world.messages().await, "state"), ["planned"]);
-    let cancelled =
-        world.store().cancel_enrollment(enrollment.id, keepwell::ids::Actor("sam"), at(MONDAY)).await.unwrap();
+    let cancelled = world.store().cancel_enrollment(enrollment.id, Word::new(Actor("sam"), at(MONDAY))).await.unwrap();
     assert_eq!(cancelled, Cancelled::Done);
     world.pass_at(TUESDAY).await;
     assert_eq!(lines(&world.enrollments().await, "state reason"), ["cancelled cancelled by sam"]);
     assert_eq!(lines(&world.tasks().await, "title state reason"), ["see closed cancelled by sam"]);
     assert_eq!(lines(&world.messages().await, "state reason"), ["cancelled cancelled by sam"]);
-    let twice = world.store().cancel_enrollment(enrollment.id, keepwell::ids::Actor("sam"), at(TUESDAY)).await.unwrap();
+    let twice = world.store().cancel_enrollment(enrollment.id, Word::new(Actor("sam"), at(TUESDAY))).await.unwrap();
     assert_eq!(twice, Cancelled::NotActive("cancelled".to_owned()));
 }

@@ -1,12 +1,12 @@
 //! What a person approved goes out, or does not.
 
-use keepwell::ids::{PlaybookId, RevisionId};
+use keepwell::ids::{Actor, PlaybookId, RevisionId, Word};
 use keepwell::store::runs::RunKind;
 use std::sync::Arc;
 
 use keepwell::store::Store;
 use keepwell::store::lease::Lost;
-use keepwell::store::runs::releases::{ReleaseAnswer, Released};
+use keepwell::store::runs::releases::{ReleaseAnswer, ReleasePace, Released};
 use keepwell::store::upkeep::stopped::Halted;
 use keepwell::worker::runs::run;
 use serde_json::json;
@@ -143,7 +143,7 @@ async fn an_approval_of_what_is_just_being_discarded_says_so() {
     let store = world.store().clone();
     let word = tokio::spawn(async move {
         let (slot, now) = (at("2026-03-02T09:00:00Z"), at("2026-03-02T10:00:00Z"));
-        store.approve_run("welcome", slot, keepwell::ids::Actor("dana"), now).await.unwrap()
+        store.approve_run("welcome", slot, ReleasePace::Ramp, Word::new(Actor("dana"), now)).await.unwrap()
     });
     world.somebody_waits().await;
     tx.commit().await.unwrap();

@@ -1,5 +1,6 @@
 //! A playbook gets another name: nobody is mailed twice, and nobody is dropped.
 
+use keepwell::ids::{Actor, Word};
 use keepwell::store::Store;
 use keepwell::store::runs::playbooks::Missing;
 use keepwell::store::runs::releases::ReleaseAnswer;
@@ -327,7 +328,7 @@ async fn two_playbooks_in_both_of_which_somebody_is_are_not_put_together() {
     assert_eq!(world.store().published().await.unwrap().iter().filter(|known| known.present).count(), 2);
     for enrollment in world.enrollments().await.iter().filter(|one| one["playbook"] == "one") {
         let id = enrollment["id"].as_str().unwrap().parse().unwrap();
-        world.store().cancel_enrollment(id, keepwell::ids::Actor("a test"), at("2026-03-03T10:00:00Z")).await.unwrap();
+        world.store().cancel_enrollment(id, Word::new(Actor("a test"), at("2026-03-03T10:00:00Z"))).await.unwrap();
     }
     world.run_at("2026-03-03T11:00:00Z").await;
     assert_eq!(

@@ -2,7 +2,9 @@
 //! that was left out stays so until it changes, and its run is held like that of
 //! any new revision.
 
+use keepwell::ids::{Actor, Word};
 use keepwell::store::runs::publications::RollbackAnswer;
+use keepwell::store::runs::releases::ReleasePace;
 
 use crate::support::world::{World, at, lines, playbook};
 
@@ -29,7 +31,7 @@ async fn the_unchanged_file_does_not_take_over_again() {
     assert_ne!(first, second);
 
     let back = async |revision: &str| {
-        world.store().roll_back("p", revision, keepwell::ids::Actor("kim"), at("2026-03-03T10:00:00Z")).await.unwrap()
+        world.store().roll_back("p", revision, Actor("kim"), at("2026-03-03T10:00:00Z")).await.unwrap()
     };
     assert_eq!(back(&second).await, RollbackAnswer::Current);
     assert_eq!(back("nothing").await, RollbackAnswer::Unknown);
@@ -55,7 +57,7 @@ async fn back_to_what_the_file_says_is_no_rollback_any_more() {
     world.playbook(&text("Second")).publish_at("2026-03-03T09:00:00Z").await;
     let (_, second) = history(&world).await;
     for revision in [&first, &second] {
-        world.store().roll_back("p", revision, keepwell::ids::Actor("kim"), at("2026-03-03T10:00:00Z")).await.unwrap();
+        world.store().roll_back("p", revision, Actor("kim"), at("2026-03-03T10:00:00Z")).await.unwrap();
     }
     // The file of before is a change again.
     world.playbook(&text("First")).publish_at("2026-03-03T11:00:00Z").await;
@@ -72,18 +74,28 @@ async fn its_run_is_held_like_that_of_any_new_revision() {
     let (_, first) = history(&world).await;
     world
         .store()
-        .approve_run("p", at("2026-03-02T09:00:00Z"), keepwell::ids::Actor("kim"), at("2026-03-02T09:01:00Z"))
+        .approve_run(
+            "p",
+            at("2026-03-02T09:00:00Z"),
+            ReleasePace::Ramp,
+            Word::new(Actor("kim"), at("2026-03-02T09:01:00Z")),
+        )
         .await
         .unwrap();
     world.pass_at("2026-03-02T09:02:00Z").await;
     world.playbook(&text("Second")).customer("a2").await.run_at("2026-03-03T09:00:00Z").await;
     world
         .store()
-        .approve_run("p", at("2026-03-03T09:00:00Z"), keepwell::ids::Actor("kim"), at("2026-03-03T09:01:00Z"))
+        .approve_run(
+            "p",
+            at("2026-03-03T09:00:00Z"),
+            ReleasePace::Ramp,
+            Word::new(Actor("kim"), at("2026-03-03T09:01:00Z")),
+        )
         .await
         .unwrap();
     world.pass_at("2026-03-03T09:02:00Z").await;
-    world.store().roll_back("p", &first, keepwell::ids::Actor("kim"), at("2026-03-04T08:00:00Z")).await.unwrap();
+    world.store().roll_back("p", &first, Actor("kim"), at("2026-03-04T08:00:00Z")).await.unwrap();
     world.customer("a3").await.run_at("2026-03-04T09:00:00Z").await;
     assert_eq!(world.run("p", "2026-03-04T09:00:00Z").await["state"], "held");
 }

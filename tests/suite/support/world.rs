@@ -12,13 +12,13 @@ use keepwell::config::Config;
 use keepwell::delivery::http::{Http, HttpTimers};
 use keepwell::delivery::{Channel, Relay, RelayUrl, Timers};
 use keepwell::enrollment::move_revision::{Place, Say};
-use keepwell::ids::Actor;
+use keepwell::ids::{Actor, Word};
 use keepwell::playbook::calendar::Calendar;
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::store::Store;
 use keepwell::store::runs::parse_run_id;
 use keepwell::store::runs::playbooks::Missing;
-use keepwell::store::runs::releases::ReleaseAnswer;
+use keepwell::store::runs::releases::{ReleaseAnswer, ReleasePace};
 use keepwell::store::tasks::manual_changes::{TaskDeed, UNDO_FOR};
 use keepwell::store::upkeep::stopped::StopTarget;
 use keepwell::store::views::cli::Filter;
@@ -375,12 +375,15 @@ impl World {
 
     pub async fn approve(&self, run: &str, when: &str) -> ReleaseAnswer {
         let (playbook, slot) = parse_run_id(run).expect("a run's name");
-        self.store().approve_run(&playbook, slot, Actor("a test"), at(when)).await.unwrap()
+        self.store()
+            .approve_run(&playbook, slot, ReleasePace::Ramp, Word::new(Actor("a test"), at(when)))
+            .await
+            .unwrap()
     }
 
     pub async fn discard(&self, run: &str, when: &str) -> ReleaseAnswer {
         let (playbook, slot) = parse_run_id(run).expect("a run's name");
-        self.store().discard_run(&playbook, slot, Actor("a test"), at(when)).await.unwrap()
+        self.store().discard_run(&playbook, slot, Word::new(Actor("a test"), at(when))).await.unwrap()
     }
 
     /// What `keepwell move` shows, with steps that lead elsewhere as `OLD=NEW`.
