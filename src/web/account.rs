@@ -11,9 +11,10 @@ use chrono::{Days, NaiveTime};
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::account_pauses::{PausesView, UNKNOWN};
 use super::accounts::{column, unreadable};
 use super::goals::{GoalView, goal_views};
-use super::page::{Frame, Trouble, Web, account_href, below, date, href, moment};
+use super::page::{Frame, Notice, Trouble, Web, account_href, below, date, href, moment};
 use super::reports::{LISTED, ReportLine, report_lines};
 use super::stages::{MoveView, moves_of};
 use super::timeline::{TimelineLine, line};
@@ -35,7 +36,7 @@ const ENTRIES: usize = 100;
 const EVENT_DAYS: u64 = 365;
 
 /// How many enrollments are read, and how many open tasks and contacts are shown.
-const ENROLLMENTS: i64 = 500;
+pub(super) const ENROLLMENTS: i64 = 500;
 const JOURNEYS: usize = 20;
 const TASKS: i64 = 20;
 const CONTACTS: usize = 50;
@@ -46,8 +47,6 @@ const SCORES: usize = 50;
 /// How many moves to other stages and tiers are shown.
 const MOVES: usize = 20;
 
-const UNKNOWN: Trouble = Trouble::NotFound("There is no such account.");
-
 /// What the page is asked for.
 #[derive(Debug, Deserialize)]
 pub(super) struct AccountPageQuery {
@@ -56,6 +55,8 @@ pub(super) struct AccountPageQuery {
     contact: Option<String>,
     /// Only what happened before is shown.
     before: Option<Instant>,
+    /// What a form has done.
+    done: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -70,6 +71,9 @@ struct AccountPage {
     goals: Vec<GoalView>,
     reports: Vec<ReportLine>,
     moves: Vec<MoveView>,
+    pausing: PausesView,
+    pause_href: String,
+    resume_href: String,
     why: Option<WhyView>,
     journeys: Vec<JourneyView>,
     more_journeys: usize,
@@ -123,6 +127,8 @@ struct JourneyView {
     due: Option<String>,
     since: String,
     shadow: bool,
+    /// Where a person ends it; `None` of one that waits for approval.
+    cancel_href: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -153,6 +159,7 @@ struct PlaybookLine {
     standing: String,
     is_in: bool,
     why_href: String,
+    enroll_href: String,
     current: bool,
 }
 
@@ -189,7 +196,9 @@ pub(super) async fn show(
         }
         None => None,
     };
-    let (journeys, more_journeys) = journeys(&web, &enrollments, &contact);
+    let on_way = enrollments.iter().filter(|row| row.ended_at.is_none() && row.state != "held").count();
+    let pausing = PausesView::of(&web, &id, on_way, now).await?;
+    let (journeys, more_journeys) = journeys(&web, &enrollments, &here, &contact);
     let (contacts, more_contacts) = contacts(&web, &id, &people.contacts, now).await?;
     let last = timeline.entries.last().filter(|_| timeline.more).map(|entry| entry.at.to_rfc3339());
     let scores = web.store.latest_scores(None, Some(&id), now).await?;
@@ -216,6 +225,9 @@ pub(super) async fn show(
             .map(|known| playbook_line(&web, known.id, &enrollments, &here, current.as_deref()))
             .collect(),
         latest_href: format!("{here}#timeline"),
+        pausing,
+        pause_href: format!("{here}/pause"),
+        resume_href: format!("{here}/resume"),
         why,
         journeys,
         more_journeys,
@@ -224,7 +236,21 @@ pub(super) async fn show(
         name,
         id,
     };
-    Frame::new(&web, "accounts", None).await?.page(StatusCode::OK, "account.html", page)
+    let notice = asked.done.as_deref().and_then(notice);
+    Frame::new(&web, "accounts", notice).await?.page(StatusCode::OK, "account.html", page)
+}
+
+/// What a form has done, in words.
+fn notice(done: &str) -> Option<Notice> {
+    let words = match done {
+        "paused" => "Paused. It stands below, with who did it, until somebody resumes it.",
+        "resumed" => "Resumed.",
+        "was-not-paused" => "It was not paused any more.",
+        "enrolled" => "Enrolled. The journey begins at the next look of the daemon.",
+        "cancelled" => "Cancelled: the journey has ended.",
+        _ => return None,
+    };
+    Some(Notice::done(words.to_owned()))
 }
 
 /// When each day begins on which events are counted.
@@ -291,6 +317,7 @@ fn score_views(web: &WebState, scores: Vec<ScoreRow>, contact: &dyn Fn(&str) -> 
 fn journeys(
     web: &WebState,
     enrollments: &[AccountEnrollmentRow],
+    here: &str,
     contact: &dyn Fn(&str) -> String,
 ) -> (Vec<JourneyView>, usize) {
     let current: Vec<_> = enrollments.iter().filter(|row| row.ended_at.is_none()).collect();
@@ -303,6 +330,8 @@ fn journeys(
         due: row.due_at.map(|due| moment(due, web.zone)),
         since: date(row.started_at, web.zone),
         shadow: row.shadow,
+        cancel_href: (row.state != "held")
+            .then(|| href(&format!("{here}/cancel"), &[("enrollment", &row.id.to_string())])),
     };
     (current.iter().take(JOURNEYS).map(view).collect(), current.len().saturating_sub(JOURNEYS))
 }
@@ -377,6 +406,7 @@ fn playbook_line(
     PlaybookLine {
         href: below("/playbooks", &id),
         why_href: format!("{}#why", href(here, &[("why", &id)])),
+        enroll_href: href(&format!("{here}/enroll"), &[("playbook", &id)]),
         current: current == Some(&id),
         standing,
         is_in,

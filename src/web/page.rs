@@ -16,11 +16,14 @@ use super::WebState;
 use super::visitor::{Proof, Visitor};
 use crate::clock::Instant;
 use crate::postgres::describe_error;
-use crate::store::upkeep::stopped::StopTarget;
+use crate::store::upkeep::stopped::{Stop, StopTarget};
 use crate::user::role::Role;
 
 /// What an extractor needs for the state.
 pub(super) type Web = State<Arc<WebState>>;
+
+/// How many pauses of accounts are named at the top of each page.
+const PAUSES: usize = 3;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("keepwell.js");
@@ -40,8 +43,10 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "audit.html",
     "base.html",
     "bulk.html",
+    "cancel.html",
     "customer.html",
     "damaged.html",
+    "enroll.html",
     "finding.html",
     "follows.html",
     "head.html",
@@ -183,10 +188,7 @@ impl Frame {
         let everything = stopped.stops.iter().find(|stop| stop.target == StopTarget::All);
         let banner = match (everything, stopped.stops.as_slice()) {
             (None, []) => None,
-            (None, some) => {
-                let stops: Vec<String> = some.iter().map(ToString::to_string).collect();
-                Some(format!("Stopped: {}.", stops.join(", ")))
-            }
+            (None, some) => Some(format!("Stopped: {}.", stops_in_brief(some))),
             (Some(all), _) => Some(format!(
                 "Stopped: {all}. Nobody is enrolled and no mail leaves until somebody runs “{} resume”.",
                 web.command
@@ -214,6 +216,19 @@ impl Frame {
         let body = Value::from(Serde(body));
         Ok((status, Html(render(template, minijinja::value::merge_maps([frame, body]))?)).into_response())
     }
+}
+
+/// What is stopped, with the pauses of many accounts as a number: each stands on
+/// the account's own page.
+fn stops_in_brief(stops: &[Stop]) -> String {
+    let of_account = |stop: &&Stop| matches!(stop.target, StopTarget::Account(_) | StopTarget::AccountMail { .. });
+    let (accounts, others): (Vec<&Stop>, Vec<&Stop>) = stops.iter().partition(of_account);
+    let mut words: Vec<String> = others.iter().map(ToString::to_string).collect();
+    match accounts.len() {
+        many if many > PAUSES => words.push(format!("{many} pauses of single accounts")),
+        _ => words.extend(accounts.iter().map(ToString::to_string)),
+    }
+    words.join(", ")
 }
 
 /// A template's text.

@@ -10,8 +10,9 @@ use axum::routing::{MethodRouter, get, post};
 use super::access;
 use super::{Audience, WebState};
 use super::{
-    account, accounts, answers, approvals, audit, bulk, health, kpis, login, messages, page, people, playbooks,
-    preferences, reports, search, stages, survey, task, task_notes, today, unsubscribe,
+    account, account_journeys, account_pauses, accounts, answers, approvals, audit, bulk, health, kpis, login,
+    messages, page, people, playbooks, preferences, reports, search, stages, survey, task, task_notes, today,
+    unsubscribe,
 };
 use crate::user::role::Role;
 
@@ -66,6 +67,12 @@ pub const ROUTES: &[Route] = routes! {
     Colleagues viewer   get  "/search" search::find;
     Colleagues viewer   get  "/accounts" accounts::list;
     Colleagues viewer   get  "/accounts/{id}" account::show;
+    Colleagues csm      post "/accounts/{id}/pause" account_pauses::pause_account;
+    Colleagues csm      post "/accounts/{id}/resume" account_pauses::resume_account;
+    Colleagues csm      get  "/accounts/{id}/enroll" account_journeys::ask_enroll;
+    Colleagues csm      post "/accounts/{id}/enroll" account_journeys::enroll;
+    Colleagues csm      get  "/accounts/{id}/cancel" account_journeys::ask_cancel;
+    Colleagues csm      post "/accounts/{id}/cancel" account_journeys::cancel;
     Colleagues viewer   get  "/accounts/{id}/reports/{report}/{at}" reports::show;
     Colleagues viewer   get  "/accounts/{id}/reports/{report}/{at}/pdf" reports::show_pdf;
     Colleagues viewer   get  "/stages" stages::show;

@@ -54,6 +54,12 @@ pub enum WayEnd {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChoiceOutlook {
     pub choice: TaskChoice,
+    pub journey: JourneyOutlook,
+}
+
+/// All that a journey brings, as things stand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JourneyOutlook {
     /// In order.
     pub consequences: Vec<ConsequenceAhead>,
     pub end: WayEnd,
@@ -85,18 +91,18 @@ pub struct ConsequenceLine {
 
 impl TaskChoices {
     /// What comes of a choice; `None` where nobody knows.
-    pub fn outlook(&self, choice: &TaskChoice) -> Option<&ChoiceOutlook> {
-        self.outlooks.iter().find(|one| one.choice == *choice)
+    pub fn outlook(&self, choice: &TaskChoice) -> Option<&JourneyOutlook> {
+        self.outlooks.iter().find(|one| one.choice == *choice).map(|one| &one.journey)
     }
 
     /// Whether the rest of the way mails the customer, or may, when a task is
     /// dismissed: then a person says whether it goes on.
     pub fn dismissal_asks(&self) -> bool {
-        self.is_unknown || self.outlook(&TaskChoice::Dismiss).is_some_and(ChoiceOutlook::mails)
+        self.is_unknown || self.outlook(&TaskChoice::Dismiss).is_some_and(JourneyOutlook::mails)
     }
 }
 
-impl ChoiceOutlook {
+impl JourneyOutlook {
     /// Whether a mail to the customer comes of it, or may, because a condition
     /// cannot be decided now.
     pub fn mails(&self) -> bool {

@@ -42,7 +42,9 @@ use crate::store::views::past::{RunAtSlot, SubjectEnrollment};
 
 pub use boundary::Boundary;
 pub use clauses::{ExplainedClause, Truth};
-pub use consequence::{ChoiceOutlook, ConsequenceAhead, ConsequenceLine, TaskChoice, TaskChoices, WayEnd};
+pub use consequence::{
+    ChoiceOutlook, ConsequenceAhead, ConsequenceLine, JourneyOutlook, TaskChoice, TaskChoices, WayEnd,
+};
 pub use message::MessageExplanation;
 pub use past::restore;
 pub use task::{Closing, TaskExplanation};

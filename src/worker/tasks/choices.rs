@@ -8,17 +8,15 @@ use uuid::Uuid;
 
 use crate::action::staff::Staff;
 use crate::clock::Instant;
-use crate::effect::{Effect, EffectBody, MessageDraft};
-use crate::enrollment::outlook::EffectAhead;
 use crate::enrollment::{Enrollment, State};
 use crate::facts::OwnActs;
-use crate::rehearsal::explanation::{ChoiceOutlook, ConsequenceAhead, TaskChoice, TaskChoices, WayEnd};
+use crate::rehearsal::explanation::{ChoiceOutlook, JourneyOutlook, TaskChoice, TaskChoices, WayEnd};
 use crate::rule::functions::count_own_acts;
 use crate::store::views::cli::Filter;
 use crate::worker::enrollments::advancer::{foresee_on, look_ahead};
+use crate::worker::enrollments::journeys::journey_outlook;
 use crate::worker::enrollments::snapshot::{Snapshot, take_snapshots};
 use crate::worker::messages::explain::concerns;
-use crate::worker::messages::words::{contact_of, words};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
 
@@ -95,7 +93,8 @@ async fn choices_of(
     let mut outlooks = Vec::with_capacity(choices.len());
     for choice in choices {
         if choice == TaskChoice::Stop {
-            outlooks.push(ChoiceOutlook { choice, consequences: Vec::new(), end: WayEnd::Stopped });
+            let journey = JourneyOutlook { consequences: Vec::new(), end: WayEnd::Stopped };
+            outlooks.push(ChoiceOutlook { choice, journey });
             continue;
         }
         let after = after_choice(&seen, step, &choice);
@@ -104,15 +103,8 @@ async fn choices_of(
         let foreseen = foresee_on(shared, &loaded, vec![enrollment.clone()], vec![Some(after.clone())], now).await?;
         let (mut ways, _) = look_ahead(shared, &loaded, foreseen, now).await?;
         let Some(way) = ways.pop() else { continue };
-        let consequence = |ahead: &EffectAhead| describe(shared, &loaded, &after, &staff, ahead);
-        let end = match (way.enrollment, way.ends_at) {
-            (Some(last), Some(at)) => WayEnd::Ends { at, state: last.state, reason: last.reason },
-            (last, _) => {
-                let last = last.as_ref().unwrap_or(&enrollment);
-                WayEnd::Stays { step: last.step.clone().unwrap_or_default(), due: last.due_at }
-            }
-        };
-        outlooks.push(ChoiceOutlook { choice, consequences: way.effects.iter().map(consequence).collect(), end });
+        let journey = journey_outlook(shared, &loaded, &after, &staff, &enrollment, way);
+        outlooks.push(ChoiceOutlook { choice, journey });
     }
     Ok(Some(TaskChoices { outcomes, needs_outcome, nothing: None, is_unknown: false, stopped, outlooks }))
 }
@@ -145,23 +137,4 @@ fn after_choice(seen: &Snapshot, step: &str, choice: &TaskChoice) -> Snapshot {
         progress.outcomes.extend(outcome.clone().map(|outcome| (step.to_owned(), outcome)));
     }
     after
-}
-
-fn describe(shared: &Shared, loaded: &Loaded, seen: &Snapshot, staff: &Staff, ahead: &EffectAhead) -> ConsequenceAhead {
-    let EffectAhead { at, effect } = ahead;
-    let Effect { id, step, body, .. } = effect;
-    let colleague = |who: &str| staff.find(who).map_or_else(|| who.to_owned(), |one| one.csm.name.clone());
-    let (title, to) = match body {
-        EffectBody::Task(draft) => (Some(draft.title.clone()), draft.assignee.as_deref().map(colleague)),
-        EffectBody::Message(MessageDraft::Mail(draft)) => {
-            let contact = contact_of(seen, draft);
-            let words = words(shared, loaded, seen, step, draft.variant.as_deref(), draft.written.as_ref(), contact);
-            let name = contact.map(|contact| contact.name.clone()).filter(|name| !name.is_empty());
-            (words.ok().map(|words| words.subject), Some(name.unwrap_or_else(|| draft.to.clone())))
-        }
-        EffectBody::Message(MessageDraft::Notice(draft)) => (Some(draft.subject.clone()), draft.to.clone()),
-        EffectBody::Message(MessageDraft::Webhook(draft)) => (Some(draft.subject.clone()), None),
-        _ => (None, None),
-    };
-    ConsequenceAhead { at: *at, id: *id, step: step.clone(), body: body.clone(), title, to }
 }

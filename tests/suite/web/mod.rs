@@ -17,6 +17,7 @@ use tower::ServiceExt;
 use crate::support::database;
 
 mod account;
+mod account_deeds;
 mod accounts;
 mod answers;
 mod approvals;

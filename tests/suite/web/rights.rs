@@ -22,6 +22,8 @@ fn form(path: &str) -> &'static str {
         "/tasks/{id}/dismiss" => "because=merged",
         "/tasks/{id}/snooze" => "span=1w",
         "/messages/{id}/settle" => "verdict=accepted",
+        "/accounts/{id}/pause" | "/accounts/{id}/resume" => "what=all",
+        "/accounts/{id}/cancel" => "enrollment=00000000-0000-0000-0000-0000000000e1",
         _ => "",
     }
 }
@@ -148,6 +150,8 @@ async fn what_one_may_not_do_is_not_shown() {
         ("/?csm=csm-1", "name=\"deed\"", Role::Csm),
         (&format!("/tasks/{TASK}"), "/snooze\"", Role::Csm),
         (&format!("/approvals/{RUN}"), "/approve\"", Role::Operator),
+        ("/accounts/a-1", "/pause\"", Role::Csm),
+        ("/accounts/a-1", "/cancel?enrollment=", Role::Csm),
         (&format!("/messages/{MAIL}"), "/settle\"", Role::Operator),
     ];
     for role in Role::ALL {

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, FromRow};
+use uuid::Uuid;
 
 use crate::clock::Instant;
 use crate::facts::Standing;
@@ -71,6 +72,7 @@ pub struct AccountHeader {
 /// One way of an account, or of one of its contacts, through a playbook.
 #[derive(Clone, Debug, FromRow)]
 pub struct AccountEnrollmentRow {
+    pub id: Uuid,
     pub playbook: String,
     /// Empty for account playbooks.
     pub contact_id: String,
@@ -173,7 +175,7 @@ impl Store {
     /// ended, then the latest; at most `limit`.
     pub async fn enrollments_of_account(&self, account: &str, limit: i64) -> sqlx::Result<Vec<AccountEnrollmentRow>> {
         sqlx::query_as(
-            "select e.playbook, e.contact_id, e.state, e.reason, e.step, e.due_at, e.started_at, e.ended_at, e.shadow
+            "select e.id, e.playbook, e.contact_id, e.state, e.reason, e.step, e.due_at, e.started_at, e.ended_at, e.shadow
              from keepwell.enrollments e
              where e.account_id = $1
              order by (e.ended_at is null) desc, e.started_at desc, e.playbook, e.contact_id, e.id limit $2",

@@ -9,6 +9,7 @@
 //! - `messages`: the list of messages and the page of one;
 //! - `answers`: answers to surveys, and how they went from month to month;
 //! - `accounts`: the list of accounts, and what the page of one begins with;
+//! - `open_work`: what a pause keeps back, and what closes with a journey;
 //! - `timeline`: what happened to one account and what was done.
 
 use crate::store::Store;
@@ -18,6 +19,7 @@ mod answers;
 mod approvals;
 mod deeds;
 mod messages;
+mod open_work;
 mod runs;
 mod tasks;
 mod timeline;
@@ -28,6 +30,7 @@ pub use answers::{AnswerCount, AnswerListFilter, AnswerListRow};
 pub use approvals::HeldOfCsm;
 pub use deeds::DeedRow;
 pub use messages::{AttemptRow, MessageRow, MessageWhole};
+pub use open_work::{OpenWork, WaitingMail};
 pub use runs::{EnrollmentRow, HeldRow, RunRow};
 pub use tasks::{Inbox, OpenCount, TaskRow};
 pub use timeline::{

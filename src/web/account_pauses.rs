@@ -1,0 +1,224 @@
+//! The pauses of one account: wholly, or for mail of a class, with what follows
+//! beside each choice.
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::{Deserialize, Serialize};
+
+use super::WebState;
+use super::page::{Trouble, Web, account_href, capitalize, with_pair};
+use super::visitor::Visitor;
+use crate::clock::Instant;
+use crate::message::class::Class;
+use crate::rehearsal::explanation::ConsequenceLine;
+use crate::store::upkeep::stopped::{Stop, StopTarget};
+use crate::store::views::web::WaitingMail;
+
+/// The longest reason that is kept.
+pub(super) const LONGEST_REASON: usize = 500;
+
+pub(super) const UNKNOWN: Trouble = Trouble::NotFound("There is no such account.");
+
+/// How a form names all of an account.
+const WHOLE: &str = "all";
+
+/// What the page shows of pauses.
+#[derive(Debug, Serialize)]
+pub(super) struct PausesView {
+    /// Those that there are.
+    pauses: Vec<PauseView>,
+    /// What else could be paused.
+    choices: Vec<PauseChoice>,
+}
+
+#[derive(Debug, Serialize)]
+struct PauseView {
+    value: &'static str,
+    text: String,
+    by: String,
+    because: Option<String>,
+    /// What comes of the end of it.
+    lines: Vec<ConsequenceLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct PauseChoice {
+    value: &'static str,
+    label: String,
+    lines: Vec<ConsequenceLine>,
+}
+
+/// What the forms send.
+#[derive(Debug, Deserialize)]
+pub(super) struct PauseForm {
+    /// `all`, or a class of mail.
+    #[serde(default)]
+    what: String,
+    #[serde(default)]
+    because: String,
+}
+
+/// What of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Mail(Class),
+}
+
+impl Part {
+    const ALL: [Part; 4] =
+        [Part::Whole, Part::Mail(Class::Lifecycle), Part::Mail(Class::Marketing), Part::Mail(Class::Transactional)];
+
+    fn name(self) -> &'static str {
+        match self {
+            Part::Whole => WHOLE,
+            Part::Mail(class) => class.name(),
+        }
+    }
+
+    fn target(self, account: &str) -> StopTarget {
+        let account = account.to_owned();
+        match self {
+            Part::Whole => StopTarget::Account(account),
+            Part::Mail(class) => StopTarget::AccountMail { account, class },
+        }
+    }
+}
+
+impl PausesView {
+    /// The pauses of an account on so many journeys, and what else can be paused.
+    pub async fn of(web: &WebState, account: &str, journeys: usize, now: Instant) -> Result<PausesView, Trouble> {
+        let stopped = web.store.stopped().await?;
+        let mail = web.store.waiting_mail_of(account, now).await?;
+        let stop_of = |part: Part| stopped.stops.iter().find(|stop| stop.target == part.target(account));
+        let whole = stop_of(Part::Whole).is_some();
+        let pause = |part: Part| stop_of(part).map(|stop| pause(part, stop, &mail));
+        let choices = Part::ALL.into_iter().filter(|part| stop_of(*part).is_none() && !whole);
+        Ok(PausesView {
+            pauses: Part::ALL.into_iter().filter_map(pause).collect(),
+            choices: choices.map(|part| choice(part, journeys, &mail)).collect(),
+        })
+    }
+}
+
+fn pause(part: Part, stop: &Stop, mail: &[WaitingMail]) -> PauseView {
+    let text = match part {
+        Part::Whole => "The account is paused: nothing moves, and no mail leaves.".to_owned(),
+        Part::Mail(class) => format!("{} mail to the account is paused.", capitalize(class.name())),
+    };
+    let (waiting, late) = counted(part, mail);
+    let mut lines = Vec::new();
+    if part == Part::Whole {
+        lines.push(always("its journeys go on: what is due is done".to_owned()));
+    }
+    if waiting > 0 {
+        lines.push(always(format!("{} may leave, each after one more look", mails(waiting, part))));
+    }
+    if late > 0 {
+        lines.push(always(format!("{} too late now and will not be sent", be(late, part))));
+    }
+    if lines.is_empty() {
+        lines.push(always("no mail waits for it".to_owned()));
+    }
+    PauseView { value: part.name(), text, by: stop.by.clone(), because: stop.reason.clone(), lines }
+}
+
+fn choice(part: Part, journeys: usize, mail: &[WaitingMail]) -> PauseChoice {
+    let (waiting, _) = counted(part, mail);
+    let keeps = match waiting {
+        0 => format!("no {} waits to leave at this moment; a later one waits", one_mail(part)),
+        _ => format!("{} to leave and {} not", wait(waiting, part), if waiting == 1 { "does" } else { "do" }),
+    };
+    let mut lines = Vec::new();
+    if part == Part::Whole {
+        lines.push(always(match journeys {
+            0 => "it is in no playbook, and enters none until the pause ends".to_owned(),
+            1 => "its journey stands still, and it enters no playbook until the pause ends".to_owned(),
+            many => format!("its {many} journeys stand still, and it enters no playbook until the pause ends"),
+        }));
+    }
+    lines.push(always(keeps));
+    lines.push(always(match part {
+        Part::Whole => "its open tasks stay open".to_owned(),
+        Part::Mail(_) => "a journey waits where it comes to such a mail; the others go on".to_owned(),
+    }));
+    lines.push(always("a mail that is too late when the pause ends is not sent any more".to_owned()));
+    let label = match part {
+        Part::Whole => "Everything".to_owned(),
+        Part::Mail(class) => format!("{} mail", capitalize(class.name())),
+    };
+    PauseChoice { value: part.name(), label, lines }
+}
+
+fn always(what: String) -> ConsequenceLine {
+    ConsequenceLine { when: String::new(), what }
+}
+
+/// How many mails of a part can leave, and how many are too late.
+fn counted(part: Part, mail: &[WaitingMail]) -> (i64, i64) {
+    let is_of = |one: &&WaitingMail| part == Part::Whole || one.class == part.name();
+    let of = || mail.iter().filter(is_of);
+    (of().map(|one| one.waiting).sum(), of().map(|one| one.late).sum())
+}
+
+fn one_mail(part: Part) -> String {
+    match part {
+        Part::Whole => "mail".to_owned(),
+        Part::Mail(class) => format!("{class} mail"),
+    }
+}
+
+fn mails(count: i64, part: Part) -> String {
+    format!("{count} {}{}", one_mail(part), if count == 1 { "" } else { "s" })
+}
+
+fn wait(count: i64, part: Part) -> String {
+    format!("{} {}", mails(count, part), if count == 1 { "waits" } else { "wait" })
+}
+
+fn be(count: i64, part: Part) -> String {
+    format!("{} {}", mails(count, part), if count == 1 { "is" } else { "are" })
+}
+
+/// A person pauses the account, or its mail of a class.
+pub(super) async fn pause_account(
+    State(web): Web,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    form: Result<Form<PauseForm>, FormRejection>,
+) -> Result<Response, Trouble> {
+    let (part, because) = sent(form)?;
+    // Of one that is gone from the customer store, what waits can still be paused.
+    if web.store.account_header(&id).await?.is_none() && web.store.enrollments_of_account(&id, 1).await?.is_empty() {
+        return Err(UNKNOWN);
+    }
+    let because = Some(because.trim()).filter(|because| !because.is_empty());
+    web.store.stop(&part.target(&id), visitor.actor(), because, web.clock.now()).await?;
+    Ok(Redirect::to(&with_pair(&account_href(&id), "done", "paused")).into_response())
+}
+
+/// A person ends a pause.
+pub(super) async fn resume_account(
+    State(web): Web,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    form: Result<Form<PauseForm>, FormRejection>,
+) -> Result<Response, Trouble> {
+    let (part, _) = sent(form)?;
+    let lifted = web.store.resume(&part.target(&id), visitor.actor(), web.clock.now()).await?;
+    let done = if lifted { "resumed" } else { "was-not-paused" };
+    Ok(Redirect::to(&with_pair(&account_href(&id), "done", done)).into_response())
+}
+
+fn sent(form: Result<Form<PauseForm>, FormRejection>) -> Result<(Part, String), Trouble> {
+    let refused = |words| Trouble::refusal(StatusCode::UNPROCESSABLE_ENTITY, words);
+    let Ok(Form(given)) = form else { return Err(refused("The form could not be read. Nothing has changed.")) };
+    if given.because.chars().count() > LONGEST_REASON {
+        return Err(refused("The reason is too long: 500 characters are the limit. Nothing has changed."));
+    }
+    let part = Part::ALL.into_iter().find(|part| part.name() == given.what);
+    let part = part.ok_or_else(|| refused("Please choose what to pause. Nothing has changed."))?;
+    Ok((part, given.because))
+}
