@@ -66,6 +66,8 @@ pub mod facts;
 
 pub mod rule;
 
+pub mod customer_words;
+
 pub mod value_report;
 
 pub mod message;

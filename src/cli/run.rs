@@ -138,7 +138,13 @@ async fn carry_out(
                 return Err(error);
             }
             let for_pages = Shared::for_pages(shared.store.for_pages(PAGE_CONNECTIONS), shared.config.clone())?;
-            let state = WebState::new(Arc::new(for_pages), Clock::System);
+            let state = match WebState::new(Arc::new(for_pages), Clock::System).with_logo() {
+                Ok(state) => state,
+                Err(why) => {
+                    database.close().await;
+                    anyhow::bail!(why);
+                }
+            };
             Some(listeners.serve(state.called(global.command()).of_daemon(health), &stop))
         }
     };

@@ -1,5 +1,6 @@
 //! The keys of the configuration.
 
+use super::brand::BRAND;
 use super::limits::LIMITS;
 use super::mail::MAIL;
 use super::notify::NOTIFY_KEY;
@@ -94,6 +95,7 @@ pub static CONFIGURATION: Form = Form::new(
         Key::new("limits", Shape::Form(&LIMITS), "How long rules may work, of a processor's time."),
         Key::new("alerts_to", ADDRESS, "The address that hears of holds and failures when a playbook names nobody."),
         Key::new("web", Shape::Either(&[OFF, Shape::Form(&WEB)]), "Where the pages are served, and to whom."),
+        Key::new("brand", Shape::Form(&BRAND), "How the company looks on the pages for customers."),
         NOTIFY_KEY,
         Key::new("webhooks", Shape::Either(&[OFF, Shape::Form(&WEBHOOKS)]), "Where webhooks may go."),
         Key::new(

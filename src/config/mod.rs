@@ -27,6 +27,7 @@ use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{Guardrails, Source, guardrails, timezone};
 
+mod brand;
 mod form;
 pub mod ip_range;
 mod language;
@@ -41,6 +42,7 @@ pub mod store;
 mod web;
 mod webhooks;
 
+pub use brand::{BrandConfig, Color, PICTURES};
 pub use form::CONFIGURATION;
 use refusal::refuse;
 
@@ -105,6 +107,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpRange>,
     /// The address that colleagues open, for links in what is sent to them.
     pub web_url: Option<String>,
+    /// How the company looks on the pages for customers.
+    pub brand: BrandConfig,
     /// Whether CSMs get their notices by e-mail.
     pub notify_csm_email: bool,
     /// The environment variable with the URL of a Slack channel that gets the
@@ -145,6 +149,7 @@ impl Default for Config {
             user_header: None,
             trusted_proxies: Vec::new(),
             web_url: None,
+            brand: BrandConfig::default(),
             notify_csm_email: true,
             notify_csm_slack: None,
             store: StoreMap::default(),
@@ -239,6 +244,9 @@ impl Config {
             (self.listen, self.public_listen, self.ops_listen) = (web.listen, web.public_listen, web.ops_listen);
             (self.user_header, self.trusted_proxies) = (web.user_header, web.trusted_proxies);
             self.web_url = web.url;
+        }
+        if let Some(node) = fields.take("brand") {
+            self.brand = BrandConfig::read(file, node, fields.problems());
         }
         if let Some(node) = fields.take("notify") {
             let csm = notify::read(file, node, self.timezone, fields.problems());

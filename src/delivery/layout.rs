@@ -11,6 +11,8 @@ pub struct Footer {
     /// Where a person can unsubscribe: a page, not the one-click target of
     /// the header.
     pub unsubscribe_url: Option<String>,
+    /// What that link is called in the reader's language.
+    pub unsubscribe_word: &'static str,
 }
 
 impl Footer {
@@ -37,9 +39,7 @@ pub fn text(body: &str, footer: &Footer) -> String {
         out.push('\n');
     }
     if let Some(url) = footer.link() {
-        out.push_str("Unsubscribe: ");
-        out.push_str(url);
-        out.push('\n');
+        out.push_str(&format!("{}: {url}\n", footer.unsubscribe_word));
     }
     out
 }
@@ -57,7 +57,11 @@ pub fn page(content: &str, footer: &Footer, language: &TextLanguage) -> String {
         below.push_str("<br>\n");
     }
     if let Some(url) = footer.link() {
-        below.push_str(&format!("<a href=\"{}\" style=\"color:#52606d\">Unsubscribe</a>\n", html_text(url)));
+        below.push_str(&format!(
+            "<a href=\"{}\" style=\"color:#52606d\">{}</a>\n",
+            html_text(url),
+            html_text(footer.unsubscribe_word)
+        ));
     }
     if !below.is_empty() {
         below = format!(

@@ -7,7 +7,12 @@ use crate::zone::find_zone;
 
 /// Whether a contact agreed to marketing mail: `true` and nothing else is yes.
 pub fn has_consented(contact: &Contact) -> bool {
-    contact.traits.get("consent") == Some(&serde_json::Value::Bool(true))
+    is_consent(contact.traits.get("consent"))
+}
+
+/// Whether this value of the attribute `consent` is a yes.
+pub fn is_consent(value: Option<&serde_json::Value>) -> bool {
+    value == Some(&serde_json::Value::Bool(true))
 }
 
 /// The zone in which a recipient's clock runs: their own, else the account's,

@@ -65,21 +65,6 @@ impl Scale {
             Scale::Custom { least, most } => least..=most,
         }
     }
-
-    /// What the lowest and the highest answer mean, for customers who read that
-    /// language; `None` where only the question says it.
-    pub fn ends(self, language: &str) -> Option<(&'static str, &'static str)> {
-        let is_chinese = language == "zh" || language.starts_with("zh-");
-        Some(match (self, is_chinese) {
-            (Scale::Nps, false) => ("not at all likely", "very likely"),
-            (Scale::Nps, true) => ("完全不可能", "非常可能"),
-            (Scale::Csat, false) => ("very dissatisfied", "very satisfied"),
-            (Scale::Csat, true) => ("非常不满意", "非常满意"),
-            (Scale::Ces, false) => ("very difficult", "very easy"),
-            (Scale::Ces, true) => ("非常困难", "非常容易"),
-            (Scale::Custom { .. }, _) => return None,
-        })
-    }
 }
 
 #[cfg(test)]

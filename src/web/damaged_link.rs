@@ -5,12 +5,14 @@
 //! done, and how else to get there. Tokens are signed, so that this says nothing
 //! about an address.
 
-use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
-use minijinja::context;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
 
 use super::WebState;
-use super::page::{Trouble, render};
+use super::customer::CustomerFrame;
+use super::page::Trouble;
+use crate::store::messages::link_readers::LinkReaders;
 
 /// What a link was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +32,19 @@ impl Purpose {
     }
 }
 
+#[derive(Serialize)]
+struct DamagedPage {
+    purpose: &'static str,
+}
+
 /// The page that says so. Who makes links up is seen in the log, but not each
 /// time; an answer's link ends with its mail.
-pub(super) fn page(web: &WebState, purpose: Purpose) -> Result<Response, Trouble> {
+pub(super) fn page(web: &WebState, headers: &HeaderMap, purpose: Purpose) -> Result<Response, Trouble> {
     if purpose != Purpose::Answer {
         web.forged_links.warn(|count| tracing::warn!(count, "links with a token that is not ours"));
     }
-    let values = context! { sender => &web.sender, purpose => purpose.name() };
-    Ok((StatusCode::NOT_FOUND, Html(render("damaged.html", values)?)).into_response())
+    let page = DamagedPage { purpose: purpose.name() };
+    CustomerFrame::new(web, &LinkReaders::default(), headers).page(StatusCode::NOT_FOUND, "damaged.html", page)
 }
 
 /// The token without what mail programs put into links: blanks and the ends of

@@ -15,8 +15,8 @@ use super::connections::Activity;
 use super::page::Trouble;
 use super::{Audience, LONGEST_BODY, WebState, is_this_machine};
 
-/// Nothing but our own style sheet, our own script and forms to ourselves.
-const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; form-action 'self'; \
+/// Nothing but our own style sheets, our own script, the logo and forms to ourselves.
+const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
      frame-ancestors 'none'; base-uri 'none'";
 
 /// The same for a page that frames a mail, whose styles stand in its elements.
@@ -112,7 +112,8 @@ fn admit_to_all(state: &WebState, request: &Request, host: &Authority, reads: bo
                 "These pages are for this machine. Open them with the address 127.0.0.1.",
             ));
         }
-        if !for_customers && request.uri().path() != "/style.css" {
+        let is_file_of_theirs = ["/style.css", "/brand.css", "/logo"].contains(&request.uri().path());
+        if !for_customers && !is_file_of_theirs {
             if brought {
                 state.withheld_pages.warn(|count| {
                     tracing::warn!(

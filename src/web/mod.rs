@@ -6,7 +6,8 @@
 //! `today` and `task` are a CSM's day (`pane` is one task with all that is needed for it, `consequences` says what comes of each
 //! word, `bulk` takes one for many, `days` are days as people say them, `task_notes` keeps ticks and notes), `search` finds what somebody looks for, `accounts` and `account` find a customer and say everything about
 //! it (`account_pauses` and `account_journeys` are what people do with one, `timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `approvals` are the runs that wait
-//! for a person, `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `answers` what surveys brought, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
+//! for a person, `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `answers` what surveys brought, `unsubscribe`, `preferences` and `survey` are for customers
+//! (`customer` is their frame, `brand` how the company looks on them), `health` for
 //! whatever watches the process. `rights` is the table of all routes and who may use each; `access` lets people on by it, `identity`
 //! knows who they are (a `visitor`, by a session's `cookie`, a proxy's word, or nobody's), and `login` opens and ends sessions;
 //! `people` are the users, for admins, and `audit` is what everybody did.
@@ -46,10 +47,12 @@ mod accounts;
 mod answers;
 mod approvals;
 mod audit;
+mod brand;
 mod bulk;
 mod connections;
 mod consequences;
 mod cookie;
+mod customer;
 mod damaged_link;
 mod days;
 mod fact;
@@ -82,6 +85,7 @@ mod warning_limit;
 mod why;
 
 pub use answers::{ANSWER_COLUMNS, answers_csv};
+use brand::{Brand, Logo};
 use identity::Identity;
 use warning_limit::WarningLimit;
 
@@ -112,8 +116,8 @@ pub struct WebState {
     pub zone: Tz,
     /// Business days.
     pub calendar: Calendar,
-    /// The company as its customers know it.
-    pub sender: String,
+    /// How the company looks to its customers.
+    brand: Brand,
     /// The host of `mail.public_url`, in lower case and without a port;
     /// `None` when there is no such URL.
     pub public_host: Option<String>,
@@ -149,7 +153,7 @@ impl WebState {
             clock,
             zone: config.timezone,
             calendar: Calendar { holidays: config.holidays.clone() },
-            sender: sender(&config.mail.from),
+            brand: Brand::new(&config.brand, sender(&config.mail.from)),
             public_host: config.mail.public_url.as_deref().and_then(host_of_url),
             own_host: config.web_url.as_deref().and_then(host_of_url),
             own_host_is_secure: config.web_url.as_deref().is_some_and(|url| url.starts_with("https://")),
@@ -167,6 +171,15 @@ impl WebState {
     /// The same, where Keepwell is called like this.
     pub fn called(self, command: String) -> WebState {
         WebState { command, ..self }
+    }
+
+    /// The same, with the logo that the configuration names on the pages for customers.
+    /// The error is a sentence for operators.
+    pub fn with_logo(self) -> Result<WebState, String> {
+        match &self.shared.config.brand.logo {
+            Some(path) => Ok(WebState { brand: self.brand.with_logo(Logo::read(path)?), ..self }),
+            None => Ok(self),
+        }
     }
 
     /// The same, of the daemon of which this is known.

@@ -84,13 +84,14 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
         environment.add_template(name, text).expect("the templates are part of the program, and a test reads them all");
     }
     // A new sheet or script has a new address, so that browsers may keep each for long.
-    environment.add_global("style", format!("/style.css?{}", version(STYLE)));
-    environment.add_global("script", format!("/keepwell.js?{}", version(SCRIPT)));
+    environment.add_global("style", format!("/style.css?{}", version(STYLE.as_bytes())));
+    environment.add_global("script", format!("/keepwell.js?{}", version(SCRIPT.as_bytes())));
     environment
 });
 
-fn version(text: &str) -> String {
-    Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+/// What an address says of a file's content, so that another content has another address.
+pub(super) fn version(content: &[u8]) -> String {
+    Sha256::digest(content).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes a value into a page. Text is escaped as the default does it, except

@@ -5,78 +5,80 @@
 
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
-use minijinja::value::Serde;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::customer::{CustomerFrame, readers_of};
 use super::damaged_link::{self, Purpose, without_damage};
-use super::page::{Trouble, Web, below, render};
+use super::page::{Trouble, Web, below};
 use crate::store::messages::suppressions::Preferences;
 
-/// What a form sends: the boxes that are ticked.
+/// What a form sends: the boxes that are ticked, or the button for none of them.
 #[derive(Deserialize)]
 pub(super) struct Ticked {
     lifecycle: Option<String>,
     marketing: Option<String>,
+    none: Option<String>,
+    /// There where the box for marketing was shown.
+    asked: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Choice {
-    name: &'static str,
-    title: &'static str,
-    about: &'static str,
-    wanted: bool,
-}
-
-#[derive(Serialize)]
-struct PreferencesPage<'a> {
-    sender: &'a str,
+struct PreferencesPage {
     action: String,
-    choices: [Choice; 2],
+    lifecycle: bool,
+    /// `None` where nobody has agreed to it: then there is no box to tick.
+    marketing: Option<bool>,
     saved: bool,
     nothing: bool,
 }
 
 /// Shows what is chosen.
-pub(super) async fn ask(State(web): Web, Path(token): Path<String>) -> Result<Response, Trouble> {
+pub(super) async fn ask(State(web): Web, Path(token): Path<String>, headers: HeaderMap) -> Result<Response, Trouble> {
     let token = without_damage(&token);
     let Some(preferences) = web.store.preferences(&token).await? else {
-        return damaged_link::page(&web, Purpose::Choose);
+        return damaged_link::page(&web, &headers, Purpose::Choose);
     };
-    page(&web, &token, preferences, false)
+    page(&web, &headers, &token, preferences, false).await
 }
 
-/// Keeps a choice.
+/// Keeps a choice. Who saw no box for marketing has said nothing about it.
 pub(super) async fn take(
     State(web): Web,
     Path(token): Path<String>,
+    headers: HeaderMap,
     Form(ticked): Form<Ticked>,
 ) -> Result<Response, Trouble> {
     let token = without_damage(&token);
-    let (lifecycle, marketing) = (ticked.lifecycle.is_some(), ticked.marketing.is_some());
+    let Some(before) = web.store.preferences(&token).await? else {
+        return damaged_link::page(&web, &headers, Purpose::Choose);
+    };
+    let (lifecycle, marketing) = match ticked.none {
+        Some(_) => (false, false),
+        None if ticked.asked.is_none() => (ticked.lifecycle.is_some(), before.marketing),
+        None => (ticked.lifecycle.is_some(), ticked.marketing.is_some()),
+    };
     let kept = web.store.prefer(&token, lifecycle, marketing, web.clock.now()).await?;
-    let Some(preferences) = kept else { return damaged_link::page(&web, Purpose::Choose) };
-    page(&web, &token, preferences, true)
+    let Some(preferences) = kept else { return damaged_link::page(&web, &headers, Purpose::Choose) };
+    page(&web, &headers, &token, preferences, true).await
 }
 
-fn page(web: &WebState, token: &str, preferences: Preferences, saved: bool) -> Result<Response, Trouble> {
-    let choices = [
-        Choice {
-            name: "lifecycle",
-            title: "Help with what you use",
-            about: "Advice that fits how your team works with our product.",
-            wanted: preferences.lifecycle,
-        },
-        Choice {
-            name: "marketing",
-            title: "News and offers",
-            about: "Only if you have agreed to get them.",
-            wanted: preferences.marketing,
-        },
-    ];
-    let (action, nothing) = (below("/p", token), preferences.nothing);
-    let page = PreferencesPage { sender: &web.sender, action, choices, saved, nothing };
-    Ok((StatusCode::OK, Html(render("preferences.html", Serde(page).into())?)).into_response())
+async fn page(
+    web: &WebState,
+    headers: &HeaderMap,
+    token: &str,
+    preferences: Preferences,
+    saved: bool,
+) -> Result<Response, Trouble> {
+    let readers = readers_of(web, token).await;
+    let page = PreferencesPage {
+        action: below("/p", token),
+        lifecycle: preferences.lifecycle,
+        marketing: readers.has_consented.then_some(preferences.marketing),
+        saved,
+        nothing: preferences.nothing,
+    };
+    CustomerFrame::new(web, &readers, headers).page(StatusCode::OK, "preferences.html", page)
 }

@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::access;
 use super::{Audience, WebState};
 use super::{
-    account, account_journeys, account_pauses, accounts, answers, approvals, audit, bulk, health, kpis, login,
+    account, account_journeys, account_pauses, accounts, answers, approvals, audit, brand, bulk, health, kpis, login,
     messages, page, people, playbooks, preferences, reports, search, stages, survey, task, task_notes, today,
     unsubscribe,
 };
@@ -110,6 +110,8 @@ pub const ROUTES: &[Route] = routes! {
     Customers  anybody  get  "/s/{token}" survey::ask;
     Customers  anybody  post "/s/{token}" survey::take;
     Customers  anybody  get  "/style.css" page::style;
+    Customers  anybody  get  "/brand.css" brand::show_style;
+    Customers  anybody  get  "/logo" brand::show_logo;
     Operations anybody  get  "/health" health::database;
     Operations anybody  get  "/health/live" health::live;
     Operations anybody  get  "/health/ready" health::ready;

@@ -5,14 +5,14 @@
 
 use axum::Form;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
-use minijinja::value::Serde;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::customer::{CustomerFrame, reader};
 use super::damaged_link::{self, Purpose};
-use super::page::{Trouble, Web, below, render};
+use super::page::{Trouble, Web, below};
 use crate::playbook::scale::Scale;
 use crate::store::messages::answers::SurveyMail;
 
@@ -34,10 +34,7 @@ pub(super) struct AnswerForm {
 
 #[derive(Serialize)]
 struct SurveyPage<'a> {
-    sender: &'a str,
     question: &'a str,
-    /// Whether the question is written in Chinese: then the page is, too.
-    is_chinese: bool,
     /// `ask`, `thanks` or `over`.
     stage: &'static str,
     action: String,
@@ -56,56 +53,60 @@ pub(super) async fn ask(
     State(web): Web,
     Path(token): Path<String>,
     Query(chosen): Query<AnswerLink>,
+    headers: HeaderMap,
 ) -> Result<Response, Trouble> {
     let Some((asked, scale)) = web.store.survey_mail(&token).await? else {
-        return damaged_link::page(&web, Purpose::Answer);
+        return damaged_link::page(&web, &headers, Purpose::Answer);
     };
     let value = valid(scale, chosen.answer.as_deref()).or(asked.value);
     let stage = if asked.valid_until < web.clock.now() { "over" } else { "ask" };
     let comment = asked.comment.as_deref().unwrap_or_default();
-    SurveyPage { stage, chosen: value, comment, ..SurveyPage::new(&web, &token, &asked, scale) }.show()
+    let frame = frame(&web, &asked, &headers).await;
+    let page = SurveyPage::new(&frame, &token, &asked, scale);
+    SurveyPage { stage, chosen: value, comment, ..page }.show(frame)
 }
 
 /// Keeps the answer.
 pub(super) async fn take(
     State(web): Web,
     Path(token): Path<String>,
+    headers: HeaderMap,
     Form(given): Form<AnswerForm>,
 ) -> Result<Response, Trouble> {
     let Some((asked, scale)) = web.store.survey_mail(&token).await? else {
-        return damaged_link::page(&web, Purpose::Answer);
+        return damaged_link::page(&web, &headers, Purpose::Answer);
     };
     let now = web.clock.now();
     let comment =
         given.comment.as_deref().unwrap_or_default().replace('\0', "").replace("\r\n", "\n").trim().to_owned();
     let value = valid(scale, given.answer.as_deref());
+    let frame = frame(&web, &asked, &headers).await;
+    let page = SurveyPage::new(&frame, &token, &asked, scale);
     if asked.valid_until < now {
-        return SurveyPage { stage: "over", ..SurveyPage::new(&web, &token, &asked, scale) }.show();
+        return SurveyPage { stage: "over", ..page }.show(frame);
     }
+    let words = &frame.words.survey;
     let wrong = if scale.is_some() && value.is_none() {
-        Some(("Please choose one of the answers.", "请选择一个答案。"))
+        Some(words.choose_one.as_str())
     } else if scale.is_none() && comment.is_empty() {
-        Some(("Please write an answer.", "请写下您的回答。"))
+        Some(words.write_one.as_str())
     } else if comment.chars().count() > LONGEST {
-        Some(("That is too long: 4,000 characters are the limit.", "内容太长：最多 4000 个字符。"))
+        Some(words.too_long.as_str())
     } else {
         None
     };
-    let wrong = wrong.map(|(english, chinese)| if is_chinese(&asked.question) { chinese } else { english });
     if wrong.is_some() {
-        return SurveyPage { chosen: value, comment: &comment, wrong, ..SurveyPage::new(&web, &token, &asked, scale) }
-            .show();
+        return SurveyPage { chosen: value, comment: &comment, wrong, ..page }.show(frame);
     }
     let comment = Some(comment.as_str()).filter(|comment| !comment.is_empty());
     web.store.answer(&asked, scale, value, comment, now).await?;
-    SurveyPage { stage: "thanks", ..SurveyPage::new(&web, &token, &asked, scale) }.show()
+    SurveyPage { stage: "thanks", ..page }.show(frame)
 }
 
-/// Whether a text is written in Chinese: in Han characters, without those of Japanese
-/// and Korean.
-fn is_chinese(text: &str) -> bool {
-    let other = |c: char| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{1100}'..='\u{11ff}' | '\u{ac00}'..='\u{d7af}');
-    text.contains(|c: char| matches!(c, '\u{4e00}'..='\u{9fff}')) && !text.contains(other)
+/// In the language of the contact who was asked.
+async fn frame<'a>(web: &'a WebState, asked: &SurveyMail, headers: &HeaderMap) -> CustomerFrame<'a> {
+    let readers = reader(web, &asked.account_id, &asked.contact_id).await;
+    CustomerFrame::new(web, &readers, headers)
 }
 
 /// The value, if it is on the scale.
@@ -115,14 +116,10 @@ fn valid(scale: Option<Scale>, text: Option<&str>) -> Option<i32> {
 }
 
 impl<'a> SurveyPage<'a> {
-    fn new(web: &'a WebState, token: &str, asked: &'a SurveyMail, scale: Option<Scale>) -> SurveyPage<'a> {
-        let is_chinese = is_chinese(&asked.question);
-        let language = if is_chinese { "zh" } else { "en" };
-        let (low, high) = scale.and_then(|scale| scale.ends(language)).unwrap_or_default();
+    fn new(frame: &CustomerFrame<'_>, token: &str, asked: &'a SurveyMail, scale: Option<Scale>) -> SurveyPage<'a> {
+        let [low, high] = scale.and_then(|scale| frame.words.ends(scale)).unwrap_or_default();
         SurveyPage {
-            sender: &web.sender,
             question: &asked.question,
-            is_chinese,
             stage: "ask",
             action: below("/s", token),
             is_scored: scale.is_some(),
@@ -135,22 +132,8 @@ impl<'a> SurveyPage<'a> {
         }
     }
 
-    fn show(self) -> Result<Response, Trouble> {
+    fn show(self, frame: CustomerFrame<'_>) -> Result<Response, Trouble> {
         let status = if self.wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        Ok((status, Html(render("survey.html", Serde(self).into())?)).into_response())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_chinese;
-
-    #[test]
-    fn a_page_is_in_the_language_of_its_question() {
-        assert!(is_chinese("您有多大可能向同事推荐我们？") && is_chinese("NPS：您满意吗？"));
-        for other in ["How likely?", "どのくらい勧めますか？日本語", "추천하시겠습니까? 漢字", ""]
-        {
-            assert!(!is_chinese(other), "{other}");
-        }
+        frame.page(status, "survey.html", self)
     }
 }

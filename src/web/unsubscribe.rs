@@ -7,43 +7,45 @@
 //! worked: whoever clicks would wait for an end that does not come.
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
-use minijinja::value::Serde;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde::Serialize;
 
 use super::WebState;
+use super::customer::{CustomerFrame, readers_of};
 use super::damaged_link::{self, Purpose, without_damage};
-use super::page::{Trouble, Web, below, render};
+use super::page::{Trouble, Web, below};
 
 #[derive(Serialize)]
-struct Unsubscribe<'a> {
-    sender: &'a str,
-    done: bool,
+struct UnsubscribePage {
+    /// `ask`, `done` or `already`.
+    stage: &'static str,
     action: String,
     choices: String,
 }
 
-/// Asks whether it is meant.
-pub(super) async fn ask(State(web): Web, Path(token): Path<String>) -> Result<Response, Trouble> {
+/// Asks whether it is meant, or says that it was done.
+pub(super) async fn ask(State(web): Web, Path(token): Path<String>, headers: HeaderMap) -> Result<Response, Trouble> {
     let token = without_damage(&token);
-    if !web.store.is_link(&token).await? {
-        return damaged_link::page(&web, Purpose::Unsubscribe);
+    match web.store.is_unsubscribed(&token).await? {
+        None => damaged_link::page(&web, &headers, Purpose::Unsubscribe),
+        Some(false) => page(&web, &headers, &token, "ask").await,
+        Some(true) => page(&web, &headers, &token, "already").await,
     }
-    page(&web, &token, false)
 }
 
 /// Does it.
-pub(super) async fn take(State(web): Web, Path(token): Path<String>) -> Result<Response, Trouble> {
+pub(super) async fn take(State(web): Web, Path(token): Path<String>, headers: HeaderMap) -> Result<Response, Trouble> {
     let token = without_damage(&token);
+    let is_done = web.store.is_unsubscribed(&token).await?;
     if !web.store.suppress_by_token(&token, web.clock.now()).await? {
-        return damaged_link::page(&web, Purpose::Unsubscribe);
+        return damaged_link::page(&web, &headers, Purpose::Unsubscribe);
     }
-    page(&web, &token, true)
+    page(&web, &headers, &token, if is_done == Some(true) { "already" } else { "done" }).await
 }
 
-fn page(web: &WebState, token: &str, done: bool) -> Result<Response, Trouble> {
-    let (action, choices) = (below("/u", token), below("/p", token));
-    let values = Unsubscribe { sender: &web.sender, done, action, choices };
-    Ok((StatusCode::OK, Html(render("unsubscribe.html", Serde(values).into())?)).into_response())
+async fn page(web: &WebState, headers: &HeaderMap, token: &str, stage: &'static str) -> Result<Response, Trouble> {
+    let page = UnsubscribePage { stage, action: below("/u", token), choices: below("/p", token) };
+    let readers = readers_of(web, token).await;
+    CustomerFrame::new(web, &readers, headers).page(StatusCode::OK, "unsubscribe.html", page)
 }

@@ -13,6 +13,7 @@ pub mod ending;
 pub mod expired_claims;
 pub mod feedback;
 pub mod insert;
+pub mod link_readers;
 pub mod manual_outcomes;
 pub mod mark_request;
 pub mod marks;

@@ -106,7 +106,7 @@ impl Store {
 
     /// The hash and class that a token of a link stands for; `None` when it is
     /// not ours.
-    async fn opened<'a>(&self, token: &'a str) -> sqlx::Result<Option<(&'a str, &'a str)>> {
+    pub(super) async fn opened<'a>(&self, token: &'a str) -> sqlx::Result<Option<(&'a str, &'a str)>> {
         let mut parts = token.splitn(3, '.');
         let (Some(hash), Some(class), Some(signature)) = (parts.next(), parts.next(), parts.next()) else {
             return Ok(None);
@@ -117,9 +117,18 @@ impl Store {
         Ok(ours.then_some((hash, class)))
     }
 
-    /// Whether a link with this token is one of ours.
-    pub async fn is_link(&self, token: &str) -> sqlx::Result<bool> {
-        Ok(self.opened(token).await?.is_some())
+    /// Whether the address of a link does not want the link's kind of mail any more;
+    /// `None` when its token is not ours.
+    pub async fn is_unsubscribed(&self, token: &str) -> sqlx::Result<Option<bool>> {
+        let Some((hash, class)) = self.opened(token).await? else { return Ok(None) };
+        sqlx::query_scalar(
+            "select exists (select from keepwell.recipients where address_hash = $1 and suppressed ? $2)",
+        )
+        .bind(hash)
+        .bind(class)
+        .fetch_one(self.pool())
+        .await
+        .map(Some)
     }
 
     /// What the address of a link gets; `None` when its token is not ours.

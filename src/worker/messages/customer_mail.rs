@@ -8,6 +8,7 @@ use super::words::{heading, words};
 use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::config::{Config, DEFAULT_LANGUAGE};
+use crate::customer_words::CustomerWords;
 use crate::delivery::{
     Attachment, Composed, Footer, Mailbox, OutgoingMail, PDF, TextLanguage, Unsubscribe, compose, escape, layout,
     parse_mailbox, render_towards,
@@ -16,7 +17,6 @@ use crate::effect::{From, ReplyTo, Written};
 use crate::facts::{Contact, Csm};
 use crate::message::class::Class;
 use crate::message::duplicate::{fingerprint, may_be_dropped};
-use crate::playbook::language::primary;
 use crate::playbook::scale::Scale;
 use crate::store::messages::claimed::Rendered;
 use crate::value_report::{Sheet, ValueReport, pdf, summary_lines};
@@ -67,7 +67,7 @@ impl CustomerMail<'_> {
         let question = heading(shared, loaded, snapshot, self.step, self.contact)?;
         let fingerprint = may_be_dropped(self.class).then(|| fingerprint(&words.subject, &words.body));
         if let (Some(question), Some(link)) = (step.and_then(|action| action.question()), self.survey) {
-            words.body.push_str(&answers(question.scale, link, words.language.as_deref().unwrap_or_default()));
+            words.body.push_str(&answers(question.scale, link, CustomerWords::first_of(words.language.as_deref())));
         }
         let mut attachments = Vec::new();
         if let Some(report) = self.report {
@@ -89,8 +89,13 @@ impl CustomerMail<'_> {
         let link = self.unsubscribe_token.map(|token| format!("{}/u/{token}", shared.public_url));
         let language = TextLanguage::of(&words.body, words.language.as_deref());
         let body = render_towards(&words.body, language.direction);
-        let footer =
-            Footer { postal_address: shared.config.mail.postal_address.clone(), unsubscribe_url: link.clone() };
+        // In the language of the text above it.
+        let standing = CustomerWords::first_of(words.language.as_deref());
+        let footer = Footer {
+            postal_address: shared.config.mail.postal_address.clone(),
+            unsubscribe_url: link.clone(),
+            unsubscribe_word: &standing.mail.unsubscribe,
+        };
         let rendered = Rendered {
             subject: words.subject.clone(),
             text: layout::text(&body.text, &footer),
@@ -129,18 +134,14 @@ impl CustomerMail<'_> {
     }
 }
 
-/// The links of a survey, as Markdown, for those who read a language: one for each
-/// answer, or one to write it.
-fn answers(scale: Option<Scale>, link: &str, language: &str) -> String {
-    let Some(scale) = scale else {
-        let word = if primary(language) == "zh" { "回答" } else { "Answer" };
-        return format!("\n\n[{word}]({link})\n");
-    };
+/// The links of a survey, as Markdown: one for each answer, or one to write it.
+fn answers(scale: Option<Scale>, link: &str, standing: &CustomerWords) -> String {
+    let Some(scale) = scale else { return format!("\n\n[{}]({link})\n", standing.mail.answer) };
     let links: Vec<String> = scale.values().map(|value| format!("[{value}]({link}?answer={value})")).collect();
     let values = scale.values();
-    let ends = scale
-        .ends(language)
-        .map(|(low, high)| format!("\n\n{}: {low}, {}: {high}", values.start(), values.end()))
+    let ends = standing
+        .ends(scale)
+        .map(|[low, high]| format!("\n\n{}: {low}, {}: {high}", values.start(), values.end()))
         .unwrap_or_default();
     format!("\n\n{}{ends}\n", links.join(" · "))
 }

@@ -95,7 +95,7 @@ impl NoticeMail<'_> {
             false => render(&plain(self.text)),
         };
         let language = TextLanguage::of(self.text, None);
-        let footer = Footer { postal_address: None, unsubscribe_url: None };
+        let footer = Footer::default();
         let page = layout::page(&body.html, &footer, &language);
         let mail = OutgoingMail {
             message_id: self.message_id.to_owned(),

@@ -29,6 +29,7 @@ pub fn mail() -> OutgoingMail {
         footer: Footer {
             postal_address: Some("Acme Inc.\n1 Road & Co".to_owned()),
             unsubscribe_url: Some("https://acme.example/u/1?a=1&b=2".to_owned()),
+            unsubscribe_word: "Unsubscribe",
         },
     }
 }

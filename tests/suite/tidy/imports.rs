@@ -5,7 +5,7 @@ use super::{Finding, Source};
 
 /// Nothing imports from a later place. `config` reads playbook types and stands
 /// after them.
-const ORDER: [&[&str]; 23] = [
+const ORDER: [&[&str]; 24] = [
     &["printable"],
     &[
         "address",
@@ -26,6 +26,7 @@ const ORDER: [&[&str]; 23] = [
     &["config"],
     &["facts"],
     &["rule"],
+    &["customer_words"],
     &["value_report"],
     &["message"],
     &["effect"],

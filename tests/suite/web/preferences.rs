@@ -12,6 +12,7 @@ async fn chosen(site: &Site) -> (bool, bool) {
 async fn customers_choose_by_kind() {
     let site = Site::empty().await;
     let token = site.store.unsubscribe_token("kim@fjord.example", "lifecycle").await.expect("a token");
+    super::customers::contact(&site, Some("en"), "{\"consent\": true}").await;
     let path = format!("/p/{token}");
     site.get(&format!("/u/{token}")).await.shows(&format!("<a href=\"{path}\">"));
     for _ in 0..10 {
@@ -29,7 +30,7 @@ async fn customers_choose_by_kind() {
         ("lifecycle=yes&marketing=yes", (true, true)),
         ("lifecycle=yes", (true, false)),
     ] {
-        let page = site.post(&path, form).await;
+        let page = site.post(&path, &format!("asked=marketing&{form}")).await;
         assert_eq!(page.status, StatusCode::OK);
         page.shows("Your choice is saved.");
         assert_eq!(chosen(&site).await, wanted, "{form}");
@@ -47,7 +48,7 @@ async fn what_others_have_decided_about_an_address_stays() {
     let token = site.store.unsubscribe_token("kim@fjord.example", "marketing").await.expect("a token");
     let now = "2026-03-01T00:00:00Z".parse().expect("an instant");
     site.store.suppress("kim@fjord.example", Suppression { class: "all", source: "bounce" }, now).await.expect("done");
-    let page = site.post(&format!("/p/{token}"), "lifecycle=yes&marketing=yes").await;
+    let page = site.post(&format!("/p/{token}"), "asked=marketing&lifecycle=yes&marketing=yes").await;
     page.shows("we send nothing to this address");
     assert_eq!(chosen(&site).await, (false, false));
 }

@@ -1,0 +1,108 @@
+//! What every page for customers shares: its words, and the company's own name, logo and
+//! colour.
+//!
+//! A page for customers needs our own tables alone: where the customer store does not
+//! answer, nobody is kept from unsubscribing, and the page is in the browser's language.
+
+use std::fmt::Display;
+
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use minijinja::Value;
+use minijinja::value::{Serde, merge_maps};
+use serde::Serialize;
+
+use super::WebState;
+use super::page::{Trouble, render};
+use crate::customer_words::CustomerWords;
+use crate::store::messages::link_readers::LinkReaders;
+
+/// The frame of a page for customers.
+#[derive(Serialize)]
+pub(super) struct CustomerFrame<'a> {
+    sender: &'a str,
+    page_language: &'static str,
+    page_direction: &'static str,
+    pub words: &'static CustomerWords,
+    /// Where the logo is, if there is one.
+    logo: Option<&'a str>,
+    /// Where the sheet with the company's colour is, if it has one.
+    brand_style: Option<&'a str>,
+}
+
+impl<'a> CustomerFrame<'a> {
+    /// In the language of these readers, else in the browser's.
+    pub fn new(web: &'a WebState, readers: &LinkReaders, headers: &HeaderMap) -> CustomerFrame<'a> {
+        let of_browser = accepted_languages(headers);
+        let locales = readers.locales.iter().map(String::as_str).chain(of_browser);
+        let words = CustomerWords::first_of(locales);
+        CustomerFrame {
+            sender: &web.brand.name,
+            page_language: &words.tag,
+            page_direction: &words.direction,
+            words,
+            logo: web.brand.logo_path.as_deref(),
+            brand_style: web.brand.style_path.as_deref(),
+        }
+    }
+
+    /// The page with this status.
+    pub fn page<T: Serialize>(self, status: StatusCode, template: &str, body: T) -> Result<Response, Trouble> {
+        let values = merge_maps([Value::from(Serde(self)), Value::from(Serde(body))]);
+        Ok((status, Html(render(template, values)?)).into_response())
+    }
+}
+
+/// Who reads at the address of a link; nobody is known where the customer store does not answer.
+pub(super) async fn readers_of(web: &WebState, token: &str) -> LinkReaders {
+    known(web, web.store.link_readers(token).await)
+}
+
+/// The same of a contact.
+pub(super) async fn reader(web: &WebState, account: &str, contact: &str) -> LinkReaders {
+    known(web, web.store.contact_reader(account, contact).await)
+}
+
+fn known(web: &WebState, readers: Result<LinkReaders, impl Display>) -> LinkReaders {
+    readers.unwrap_or_else(|error| {
+        let error = error.to_string();
+        web.silences.warn(move |count| {
+            tracing::warn!(count, error, "the customer store did not say what customers read");
+        });
+        LinkReaders::default()
+    })
+}
+
+/// The languages that a browser names, the most wanted first.
+fn accepted_languages(headers: &HeaderMap) -> Vec<&str> {
+    let text = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut languages: Vec<(&str, f32)> = text
+        .split(',')
+        .take(20)
+        .filter_map(|part| {
+            let (tag, rest) = part.split_once(';').unwrap_or((part, ""));
+            let weight = rest.trim().strip_prefix("q=").map_or(Some(1.0), |weight| weight.trim().parse().ok())?;
+            Some((tag.trim(), weight))
+        })
+        .filter(|(_, weight)| *weight > 0.0)
+        .collect();
+    languages.sort_by(|one, other| other.1.total_cmp(&one.1));
+    languages.into_iter().map(|(tag, _)| tag).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_of_a_browser_come_by_their_weight() {
+        let of = |text: &'static str| {
+            let headers = HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, text.parse().expect("a value"))]);
+            accepted_languages(&headers).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(of("de-AT, en;q=0.5, fr;q=0.8"), ["de-AT", "fr", "en"]);
+        assert_eq!(of("zh-CN,zh;q=0.9,de;q=0"), ["zh-CN", "zh"]);
+        assert_eq!(of("en;q=x,*"), ["*"]);
+        assert_eq!(accepted_languages(&HeaderMap::new()), Vec::<&str>::new());
+    }
+}
