@@ -7,7 +7,7 @@
 //! word, `bulk` takes one for many, `days` are days as people say them, `task_notes` keeps ticks and notes), `search` finds what somebody looks for, `accounts` and `account` find a customer and say everything about
 //! it (`account_pauses` and `account_journeys` are what people do with one, `timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `approvals` are the runs that wait
 //! for a person, `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `answers` what surveys brought, `unsubscribe`, `preferences` and `survey` are for customers
-//! (`customer` is their frame, `brand` how the company looks on them), `health` for
+//! (`customer` is their frame, `brand` how the company looks on them), `health` and `metrics` for
 //! whatever watches the process. `rights` is the table of all routes and who may use each; `access` lets people on by it, `identity`
 //! knows who they are (a `visitor`, by a session's `cookie`, a proxy's word, or nobody's), and `login` opens and ends sessions;
 //! `people` are the users, for admins, and `audit` is what everybody did.
@@ -15,7 +15,7 @@
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
 //! browser goes away. `page` holds the templates and what every page shares,
-//! `fact` says in words what a condition read. `connections` bounds how many
+//! `fact` says in words what a condition read. `compression` makes pages shorter, `connections` bounds how many
 //! readers there are and how slow they may be, `warning_limit` how much they
 //! can write into the log.
 //!
@@ -49,6 +49,7 @@ mod approvals;
 mod audit;
 mod brand;
 mod bulk;
+mod compression;
 mod connections;
 mod consequences;
 mod cookie;
@@ -63,6 +64,7 @@ mod identity;
 mod kpis;
 mod login;
 mod messages;
+mod metrics;
 mod page;
 mod pane;
 mod people;
@@ -199,6 +201,7 @@ pub fn router(audience: Audience, state: WebState) -> Router {
         .layer(middleware::from_fn_with_state(state.clone(), page::log_silence))
         .layer(middleware::from_fn_with_state((audience, state.clone()), guard::admit))
         .layer(middleware::from_fn(guard::head))
+        .layer(middleware::from_fn(compression::compress))
         .with_state(state)
 }
 

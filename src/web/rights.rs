@@ -11,7 +11,7 @@ use super::access;
 use super::{Audience, WebState};
 use super::{
     account, account_journeys, account_pauses, accounts, answers, approvals, audit, brand, bulk, health, kpis, login,
-    messages, page, people, playbooks, preferences, reports, search, stages, survey, task, task_notes, today,
+    messages, metrics, page, people, playbooks, preferences, reports, search, stages, survey, task, task_notes, today,
     unsubscribe,
 };
 use crate::user::role::Role;
@@ -115,6 +115,7 @@ pub const ROUTES: &[Route] = routes! {
     Operations anybody  get  "/health" health::database;
     Operations anybody  get  "/health/live" health::live;
     Operations anybody  get  "/health/ready" health::ready;
+    Operations anybody  get  "/metrics" metrics::show;
 };
 
 /// The routes at the listeners of an audience.

@@ -167,3 +167,37 @@ async fn the_company_has_its_name_its_colour_and_its_logo() {
     let refused = WebState::new(shared(&site.store, &config("brand: { logo: large.png }\n")), Clock::Fixed(now()));
     assert!(refused.with_logo().err().expect("too large").contains("204800 are the limit"));
 }
+
+#[tokio::test]
+async fn unsubscribing_takes_a_post() {
+    let site = Site::empty().await;
+    let token = site.store.unsubscribe_token("kim@fjord.example", "lifecycle").await.expect("a token");
+    let path = format!("/u/{token}");
+    for _ in 0..10 {
+        let page = site.get(&path).await;
+        assert_eq!(page.status, StatusCode::OK);
+        page.shows(&format!("<form method=\"post\" action=\"{path}\">"));
+    }
+    assert_eq!(site.recipients().await, []);
+
+    // One click, as a mail program sends it: from anywhere, without a cookie.
+    let click = || {
+        request("POST", &path)
+            .header("sec-fetch-site", "cross-site")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from("List-Unsubscribe=One-Click"))
+            .expect("a request")
+    };
+    let once = site.send(click()).await;
+    assert_eq!(once.status, StatusCode::OK);
+    once.shows("You are unsubscribed");
+    assert!(once.headers.get(header::SET_COOKIE).is_none());
+    assert!(once.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).is_none(), "no other page reads it");
+    assert!(site.store.is_suppressed("Kim@fjord.example", "lifecycle").await.expect("an answer"));
+    let stored = site.recipients().await;
+    assert_eq!(stored.len(), 1);
+    let twice = site.send(click()).await;
+    assert_eq!(twice.status, once.status);
+    twice.shows("You are already unsubscribed");
+    assert_eq!(site.recipients().await, stored);
+}

@@ -26,6 +26,7 @@ mod customers;
 mod damaged_links;
 mod kpis;
 mod logins;
+mod metrics;
 mod people;
 mod preferences;
 mod proxies;
@@ -34,6 +35,7 @@ mod reports;
 mod rights;
 mod stages;
 mod today;
+mod weight;
 
 const TASK: &str = "00000000-0000-0000-0000-000000000001";
 const CLOSED: &str = "00000000-0000-0000-0000-000000000002";
@@ -319,40 +321,6 @@ async fn only_names_of_this_machine_are_answered() {
     }
     let nobody = Request::get("/").body(Body::empty()).expect("a request");
     assert_eq!(site.send(nobody).await.status, StatusCode::BAD_REQUEST);
-}
-
-#[tokio::test]
-async fn unsubscribing_takes_a_post() {
-    let site = Site::empty().await;
-    let token = site.store.unsubscribe_token("kim@fjord.example", "lifecycle").await.expect("a token");
-    let path = format!("/u/{token}");
-    for _ in 0..10 {
-        let page = site.get(&path).await;
-        assert_eq!(page.status, StatusCode::OK);
-        page.shows(&format!("<form method=\"post\" action=\"{path}\">"));
-    }
-    assert_eq!(site.recipients().await, []);
-
-    // One click, as a mail program sends it: from anywhere, without a cookie.
-    let click = || {
-        request("POST", &path)
-            .header("sec-fetch-site", "cross-site")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from("List-Unsubscribe=One-Click"))
-            .expect("a request")
-    };
-    let once = site.send(click()).await;
-    assert_eq!(once.status, StatusCode::OK);
-    once.shows("You are unsubscribed");
-    assert!(once.headers.get(header::SET_COOKIE).is_none());
-    assert!(once.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).is_none(), "no other page reads it");
-    assert!(site.store.is_suppressed("Kim@fjord.example", "lifecycle").await.expect("an answer"));
-    let stored = site.recipients().await;
-    assert_eq!(stored.len(), 1);
-    let twice = site.send(click()).await;
-    assert_eq!(twice.status, once.status);
-    twice.shows("You are already unsubscribed");
-    assert_eq!(site.recipients().await, stored);
 }
 
 #[tokio::test]
