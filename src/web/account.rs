@@ -11,6 +11,8 @@ use chrono::{Days, NaiveTime};
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::account_charts::{ChartView, charts};
+use super::account_contacts::{ContactView, contacts, is_there};
 use super::account_pauses::{PausesView, UNKNOWN};
 use super::accounts::{column, unreadable};
 use super::goals::{GoalView, goal_views};
@@ -25,8 +27,6 @@ use crate::facts::Contact;
 use crate::playbook::local_time;
 use crate::store::documents::plans::GoalFilter;
 use crate::store::documents::scores::ScoreRow;
-use crate::store::messages::contact_addresses::Addressee;
-use crate::store::messages::suppressions::CLASSES;
 use crate::store::views::web::{AccountEnrollmentRow, AccountHeader, TaskRow, TimelineSpan};
 
 /// How many entries of the timeline one page shows.
@@ -35,11 +35,10 @@ const ENTRIES: usize = 100;
 /// For how long events are counted.
 const EVENT_DAYS: u64 = 365;
 
-/// How many enrollments are read, and how many open tasks and contacts are shown.
+/// How many enrollments are read, and how many open tasks are shown.
 pub(super) const ENROLLMENTS: i64 = 500;
 const JOURNEYS: usize = 20;
 const TASKS: i64 = 20;
-const CONTACTS: usize = 50;
 
 /// How many scores of documents are shown, those of contacts included.
 const SCORES: usize = 50;
@@ -67,6 +66,7 @@ struct AccountPage {
     gone: bool,
     status: Option<String>,
     header: Vec<HeaderView>,
+    charts: Vec<ChartView>,
     scores: Vec<ScoreView>,
     goals: Vec<GoalView>,
     reports: Vec<ReportLine>,
@@ -141,16 +141,6 @@ struct OpenTaskView {
     snoozed: Option<String>,
 }
 
-#[derive(Serialize)]
-struct ContactView {
-    name: String,
-    email: Option<String>,
-    role: Option<String>,
-    left: Option<String>,
-    /// Which mail they do not get.
-    suppressed: Option<String>,
-}
-
 /// A playbook, and what the account has to do with it.
 #[derive(Serialize)]
 struct PlaybookLine {
@@ -210,7 +200,8 @@ pub(super) async fn show(
     let page = AccountPage {
         gone: header.is_none(),
         status: header.as_ref().and_then(|header| header.status.clone()),
-        header: header.map(|header| header_views(&web, header)).unwrap_or_default(),
+        header: header.map(|header| header_views(&web, header, health(&scores))).unwrap_or_default(),
+        charts: charts(&web, &id, now).await?,
         scores: score_views(&web, scores, &contact),
         goals: goal_views(goals, web.zone),
         reports: report_lines(reports, web.zone),
@@ -261,11 +252,14 @@ fn days(web: &WebState, now: Instant) -> Vec<Instant> {
     (0..=EVENT_DAYS).rev().filter_map(day).map(begin).collect()
 }
 
-fn is_there(contact: &Contact, now: Instant) -> bool {
-    contact.left_at.is_none_or(|left| left > now)
+/// `90 green`: what the score `health` says of the account itself.
+fn health(scores: &[ScoreRow]) -> Option<String> {
+    let health = scores.iter().find(|score| score.name == "health" && score.contact.is_empty())?;
+    let value = health.value.round();
+    Some(health.band.as_ref().map_or_else(|| value.to_string(), |band| format!("{value} {band}")))
 }
 
-fn header_views(web: &WebState, header: AccountHeader) -> Vec<HeaderView> {
+fn header_views(web: &WebState, header: AccountHeader, health: Option<String>) -> Vec<HeaderView> {
     let known = |text: &Option<String>| column(text, web.zone);
     let view = |label, value: Option<String>| HeaderView {
         label,
@@ -286,6 +280,7 @@ fn header_views(web: &WebState, header: AccountHeader) -> Vec<HeaderView> {
         HeaderView { href: csm_href, ..view("CSM", header.csm_name.or(header.csm_id)) },
         view("Signed up", known(&header.signed_up_at)),
     ];
+    views.extend(health.map(|health| view("Health", Some(health))));
     views.extend(header.stage.map(|stage| view("Stage", Some(stage))));
     views
 }
@@ -345,45 +340,6 @@ fn task(web: &WebState, row: TaskRow, now: Instant) -> OpenTaskView {
         overdue: row.due_at.is_some_and(|due| due < now),
         snoozed: row.snoozed_until.filter(|until| *until > now).map(|until| moment(until, web.zone)),
     }
-}
-
-/// Those who are there first.
-async fn contacts(
-    web: &WebState,
-    account: &str,
-    contacts: &[Contact],
-    now: Instant,
-) -> Result<(Vec<ContactView>, usize), Trouble> {
-    let (there, left): (Vec<_>, Vec<_>) = contacts.iter().partition(|one| is_there(one, now));
-    let shown: Vec<&Contact> = there.into_iter().chain(left).take(CONTACTS).collect();
-    let classes = || CLASSES.into_iter().filter(|class| *class != "all");
-    let mails: Vec<Addressee<'_>> = shown
-        .iter()
-        .flat_map(|one| {
-            let address = one.email.as_deref().into_iter();
-            address.flat_map(move |address| {
-                classes().map(move |class| Addressee { account, contact: &one.id, address, class })
-            })
-        })
-        .collect();
-    let mut unwanted: HashMap<&str, Vec<&str>> = HashMap::new();
-    for (mail, is_unwanted) in mails.iter().zip(web.store.suppressed(&mails).await?) {
-        if is_unwanted {
-            unwanted.entry(mail.contact).or_default().push(mail.class);
-        }
-    }
-    let suppressed = |classes_of: &Vec<&str>| match classes_of.len() == classes().count() {
-        true => "Gets no mail".to_owned(),
-        false => format!("Gets no {} mail", classes_of.join(" and ")),
-    };
-    let view = |one: &&Contact| ContactView {
-        name: if one.name.is_empty() { one.id.clone() } else { one.name.clone() },
-        email: one.email.clone().filter(|email| !email.is_empty()),
-        role: one.role.clone().filter(|role| !role.is_empty()),
-        left: one.left_at.filter(|_| !is_there(one, now)).map(|left| date(left, web.zone)),
-        suppressed: unwanted.get(one.id.as_str()).map(suppressed),
-    };
-    Ok((shown.iter().map(view).collect(), contacts.len() - shown.len()))
 }
 
 fn playbook_line(

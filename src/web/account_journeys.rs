@@ -129,7 +129,7 @@ pub(super) async fn enroll(
         Some(Err(reason)) => reason,
         None => return Err(UNKNOWN),
     };
-    let notice = Notice::error(format!("Nobody was enrolled in {}: {reason}.", given.playbook));
+    let notice = Notice::error(format!("Nobody was enrolled in {}: {}.", given.playbook, in_words(&reason)));
     enroll_page(&web, id, given, StatusCode::CONFLICT, Some(notice)).await
 }
 
@@ -193,11 +193,28 @@ async fn enroll_page(
                 page.shadow = enrollment.shadow;
                 page.stopped = stops_of(web, &page.id).await?;
             }
-            Some(Err(reason)) => page.refused = Some(reason),
+            Some(Err(reason)) => page.refused = Some(in_words(&reason)),
             None => return Err(UNKNOWN),
         }
     }
     Frame::new(web, "accounts", notice).await?.page(status, "enroll.html", page)
+}
+
+/// What keeps somebody out, by the name that `keepwell enroll` says.
+fn in_words(reason: &str) -> String {
+    let words = match reason {
+        "active" => "they are in it already",
+        "exit" => "its exit is true of them",
+        "goal" => "they have reached its goal",
+        "gap" => "they were in it too recently",
+        "reentry" => "they were in it, and it lets nobody in again",
+        "stage" => "they are in a stage that it leaves out",
+        "status" => "their status is one that it leaves out",
+        "suppress" => "its own rule keeps them out at this moment",
+        "undecided" => "nobody can decide it now",
+        other => return other.to_owned(),
+    };
+    format!("{words} ({reason})")
 }
 
 fn choice(page: &EnrollPage, contact: &Contact) -> ContactChoice {

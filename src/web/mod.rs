@@ -5,7 +5,7 @@
 //! pages of colleagues are for those who log in, or for this machine only. One resource per file:
 //! `today` and `task` are a CSM's day (`pane` is one task with all that is needed for it, `consequences` says what comes of each
 //! word, `bulk` takes one for many, `days` are days as people say them, `task_notes` keeps ticks and notes), `search` finds what somebody looks for, `accounts` and `account` find a customer and say everything about
-//! it (`account_pauses` and `account_journeys` are what people do with one, `timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `approvals` are the runs that wait
+//! it (`account_charts` and `account_contacts` are parts of the page, `account_pauses` and `account_journeys` are what people do with one, `timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `approvals` are the runs that wait
 //! for a person, `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `answers` what surveys brought, `unsubscribe`, `preferences` and `survey` are for customers
 //! (`customer` is their frame, `brand` how the company looks on them), `health` and `metrics` for
 //! whatever watches the process. `rights` is the table of all routes and who may use each; `access` lets people on by it, `identity`
@@ -41,6 +41,8 @@ use crate::worker::shared::Shared;
 
 mod access;
 mod account;
+mod account_charts;
+mod account_contacts;
 mod account_journeys;
 mod account_pauses;
 mod accounts;

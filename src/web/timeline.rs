@@ -8,11 +8,15 @@ use super::fact;
 use super::messages::properties;
 use super::page::{below, moment};
 use crate::store::views::web::{
-    AnswerEvent, EnrollmentTurn, MessageEvent, ScoreEvent, TaskTurn, TicketTurn, TimelineEntry, TimelineEvent,
+    AnswerEvent, EnrollmentTurn, MessageEvent, NoteEvent, RefusalEvent, ScoreEvent, TaskTurn, TicketTurn,
+    TimelineEntry, TimelineEvent,
 };
 
 /// How many events of a day, and changes of an instant, are named.
 const NAMED: usize = 8;
+
+/// How many characters of a mail's text are shown.
+const PREVIEW: usize = 160;
 
 /// An entry of the timeline as `account.html` shows it.
 #[derive(Debug, Serialize)]
@@ -25,6 +29,8 @@ pub(super) struct TimelineLine {
     href: Option<String>,
     state: Option<String>,
     notes: Vec<String>,
+    /// How the text of a mail begins, or a note.
+    words: Option<String>,
 }
 
 /// An entry in words; `contact` gives the name of a contact by its id.
@@ -42,6 +48,8 @@ pub(super) fn line(entry: TimelineEntry, zone: Tz, contact: &dyn Fn(&str) -> Str
         TimelineEvent::TicketOpening(ticket) => with(ticket_line("opened", ticket, contact)),
         TimelineEvent::TicketClosing(ticket) => with(ticket_line("closed", ticket, contact)),
         TimelineEvent::Change { was, became } => with(change_line(&was, &became, zone)),
+        TimelineEvent::Note(note) => with(note_line(note)),
+        TimelineEvent::Refusal(refusal) => with(refusal_line(refusal, contact)),
         TimelineEvent::EventDay(counts) => {
             let named = counts.iter().take(NAMED).map(|(name, count)| format!("{name} × {count}"));
             let text = with_rest(named.collect(), counts.len());
@@ -52,7 +60,16 @@ pub(super) fn line(entry: TimelineEntry, zone: Tz, contact: &dyn Fn(&str) -> Str
 }
 
 fn ours(kind: &'static str, text: String) -> TimelineLine {
-    TimelineLine { when: String::new(), kind, side: "ours", text, href: None, state: None, notes: Vec::new() }
+    TimelineLine {
+        when: String::new(),
+        kind,
+        side: "ours",
+        text,
+        href: None,
+        state: None,
+        notes: Vec::new(),
+        words: None,
+    }
 }
 
 fn theirs(kind: &'static str, text: String) -> TimelineLine {
@@ -114,7 +131,36 @@ fn message_line(message: MessageEvent) -> TimelineLine {
         href: Some(below("/messages", &message.id.to_string())),
         state: Some(message.state),
         notes,
+        words: message.beginning.as_deref().map(in_brief).filter(|words| !words.is_empty()),
         ..ours(if channel.reaches_customers { "Mail" } else { "Notice" }, text)
+    }
+}
+
+/// The first words of a text, in one line.
+fn in_brief(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(PREVIEW) {
+        Some((end, _)) => format!("{} …", line[..end].trim_end()),
+        None => line,
+    }
+}
+
+fn note_line(note: NoteEvent) -> TimelineLine {
+    TimelineLine {
+        href: Some(below("/tasks", &note.task.to_string())),
+        notes: vec![format!("by {}", note.by)],
+        words: Some(note.note),
+        ..ours("Note", note.title)
+    }
+}
+
+/// `Did not enter winback`: of the decisions not to act those that leave a row of their own.
+fn refusal_line(refusal: RefusalEvent, contact: &dyn Fn(&str) -> String) -> TimelineLine {
+    let who = Some(refusal.contact_id).filter(|id| !id.is_empty()).map(|id| contact(&id));
+    let asked = format!("asked for by {}, step {}", refusal.playbook, refusal.step);
+    TimelineLine {
+        notes: refusal.reason.into_iter().chain(who).chain([asked]).collect(),
+        ..playbook_line(format!("Did not enter {}", refusal.target), &refusal.target)
     }
 }
 
@@ -219,6 +265,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_beginning_of_a_text_is_one_line() {
+        assert_eq!(in_brief(" Hi Ann,\n\nthree   things "), "Hi Ann, three things");
+        let long = in_brief(&"ä ".repeat(200));
+        assert!(long.ends_with("ä …") && long.chars().count() <= PREVIEW + 2, "{long}");
+    }
 
     #[test]
     fn a_change_names_what_was_and_what_became() {

@@ -1,6 +1,7 @@
 //! The page of an account: what it is, where it stands, what happened and why.
 
 use keepwell::store::messages::suppressions::Suppression;
+use keepwell::store::upkeep::stopped::StopTarget;
 use serde_json::json;
 
 use super::accounts::{links, site};
@@ -86,6 +87,20 @@ async fn the_page_says_what_it_is_and_what_happened(customers: Customers) {
     in_order(
         &page,
         &[
+            "<h3>Usage</h3>",
+            "<svg class=\"trend\"",
+            "<strong>3</strong> <span class=\"quiet\">events in the last 7 days</span>",
+            "<th scope=\"row\">5 March 2026</th><td data-label=\"Events\" class=\"number\">3</td>",
+            "<h3>NPS</h3>",
+            "<strong>3</strong> <span class=\"quiet\">on 1 March 2026</span>",
+            "<h3>Tickets</h3>",
+            "<th scope=\"row\">March 2026</th><td data-label=\"Opened\" class=\"number\">0</td>",
+            "<th scope=\"row\">February 2026</th><td data-label=\"Opened\" class=\"number\">1</td>",
+        ],
+    );
+    in_order(
+        &page,
+        &[
             "<ol class=\"timeline\">",
             "3 Mar 2026, 09:59",
             "Call them</a> <span class=\"state done\">Done</span><span class=\"line\">saved · by sam</span>",
@@ -112,7 +127,8 @@ async fn the_page_says_what_it_is_and_what_happened(customers: Customers) {
             "Look</a>",
             "Contacts",
             "<strong>Ann Lee</strong> <span class=\"quiet\">champion</span>",
-            "ann@7.example</span><span class=\"line warn\">Gets no marketing mail</span>",
+            "ann@7.example</span><span class=\"line\">Gets lifecycle and transactional mail</span>\
+             <span class=\"line warn\">Gets no marketing mail: unsubscribe, 2 March 2026</span>",
             "<strong>Bo</strong> <span class=\"quiet\">owner</span>",
             "No address",
             "<strong>Cy</strong>",
@@ -360,4 +376,38 @@ async fn the_page_shows_how_far_agreed_goals_are() {
     ] {
         page.shows(text);
     }
+}
+
+#[tokio::test]
+async fn the_timeline_has_mails_in_brief_notes_and_what_was_not_done() {
+    let world = World::new().await;
+    world.playbook(&playbook("second", "when: account.mrr > 1000000", "  - task: { title: See }"));
+    world.playbook(&playbook(
+        "first",
+        "when: account.mrr > 0",
+        "  - task: { id: call, title: Call them, to: csm }\n  - email: { id: hi, to: champion, subject: Hello, \
+         body: 'Three things & more for you' }\n  - enroll: { id: ask, playbook: second }",
+    ));
+    world.account("7", json!({ "mrr": 900 })).await;
+    world.contact("7", "ann", json!({ "name": "Ann Lee", "traits": { "consent": true } })).await;
+    world.stop(StopTarget::Playbook("second".to_owned()), MONDAY).await;
+    world.run_at(MONDAY).await;
+    world.pass_at("2026-03-02T10:00:00Z").await;
+    let site = site(&world);
+    let task = links(&site.get("/accounts/7").await, "/tasks/").remove(0);
+    let noted = site.post(&format!("{task}/notes"), "note=They+like+%3Cit%3E").await;
+    assert_eq!(noted.status, StatusCode::SEE_OTHER, "{}", noted.body);
+    let page = site.get("/accounts/7").await;
+    in_order(
+        &page,
+        &[
+            "<span class=\"kind\">Note</span>",
+            "Call them</a><span class=\"line\">by a colleague</span><span class=\"line said\">They like &lt;it&gt;</span>",
+            "Did not enter second</a><span class=\"line\">stopped · asked for by first, step ask</span>",
+            "Hello</a> <span class=\"state captured\">",
+            "<span class=\"line said\">Three things &amp; more for you",
+            "Gets lifecycle, marketing and transactional mail",
+        ],
+    );
+    assert!(!page.body.contains("<h3>Usage</h3>"), "there was none");
 }

@@ -128,10 +128,10 @@ async fn somebody_is_enrolled_by_hand_once_what_follows_is_known() {
     assert_eq!(ask.len(), 3, "{ask:?}");
     // What keeps it out keeps it out.
     let tips = site.get("/accounts/a%2F1/enroll?playbook=tips").await;
-    tips.shows("Nobody is enrolled: active.");
+    tips.shows("Nobody is enrolled: they are in it already (active).");
     let tips = site.post("/accounts/a%2F1/enroll", "playbook=tips").await;
     assert_eq!(tips.status, StatusCode::CONFLICT);
-    tips.shows("Nobody was enrolled in tips: active.");
+    tips.shows("Nobody was enrolled in tips: they are in it already (active).");
     assert_eq!(site.get("/accounts/a%2F1/enroll?playbook=none").await.status, StatusCode::NOT_FOUND);
     assert_eq!(site.get("/accounts/none/enroll?playbook=extra").await.status, StatusCode::NOT_FOUND);
 

@@ -9,14 +9,18 @@
 //! - `messages`: the list of messages and the page of one;
 //! - `answers`: answers to surveys, and how they went from month to month;
 //! - `accounts`: the list of accounts, and what the page of one begins with;
+//! - `account_courses`: how an account's scores and tickets went;
+//! - `contact_wishes`: which mail addresses do not get, and why;
 //! - `open_work`: what a pause keeps back, and what closes with a journey;
 //! - `timeline`: what happened to one account and what was done.
 
 use crate::store::Store;
 
+mod account_courses;
 mod accounts;
 mod answers;
 mod approvals;
+mod contact_wishes;
 mod deeds;
 mod messages;
 mod open_work;
@@ -25,17 +29,19 @@ mod tasks;
 mod timeline;
 mod today;
 
+pub use account_courses::ScorePoint;
 pub use accounts::{AccountEnrollmentRow, AccountFilter, AccountHeader, AccountOwner, AccountRow, read_json};
 pub use answers::{AnswerCount, AnswerListFilter, AnswerListRow};
 pub use approvals::HeldOfCsm;
+pub use contact_wishes::Wish;
 pub use deeds::DeedRow;
 pub use messages::{AttemptRow, MessageRow, MessageWhole};
 pub use open_work::{OpenWork, WaitingMail};
 pub use runs::{EnrollmentRow, HeldRow, RunRow};
 pub use tasks::{Inbox, OpenCount, TaskRow};
 pub use timeline::{
-    AnswerEvent, EnrollmentTurn, MessageEvent, ScoreEvent, TaskTurn, TicketTurn, Timeline, TimelineEntry,
-    TimelineEvent, TimelineSpan,
+    AnswerEvent, EnrollmentTurn, MessageEvent, NoteEvent, RefusalEvent, ScoreEvent, TaskTurn, TicketTurn, Timeline,
+    TimelineEntry, TimelineEvent, TimelineSpan,
 };
 pub use today::{FoundById, IN_ORDER, ReceivedMail, TodayCount, TodayFilter, TodayRow};
 

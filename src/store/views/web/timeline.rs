@@ -36,6 +36,10 @@ pub enum TimelineEvent {
     },
     /// How often each event came on one day, the most frequent first.
     EventDay(Vec<(String, i64)>),
+    /// What a person noted on one of its tasks.
+    Note(NoteEvent),
+    /// A step wanted it in another playbook, and it did not enter.
+    Refusal(RefusalEvent),
 }
 
 /// The beginning or the end of an enrollment.
@@ -62,6 +66,31 @@ pub struct MessageEvent {
     pub to_address: Option<String>,
     pub subject: Option<String>,
     pub state: String,
+    pub reason: Option<String>,
+    /// How its text begins, once it has one.
+    pub beginning: Option<String>,
+}
+
+/// A note on a task.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct NoteEvent {
+    at: Instant,
+    pub task: Uuid,
+    pub title: String,
+    pub by: String,
+    pub note: String,
+}
+
+/// A decision not to enroll somebody whom a step named.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct RefusalEvent {
+    at: Instant,
+    /// The playbook that it did not enter.
+    pub target: String,
+    /// The one that asked, with its step.
+    pub playbook: String,
+    pub step: String,
+    pub contact_id: String,
     pub reason: Option<String>,
 }
 
@@ -164,6 +193,8 @@ impl Store {
         entries.extend(source.tickets().await?);
         entries.extend(source.changes().await?);
         entries.extend(source.event_days(span.days).await?);
+        entries.extend(source.notes().await?);
+        entries.extend(source.refusals().await?);
         entries.sort_by_key(|entry| std::cmp::Reverse((entry.at, entry.event.rank())));
         let mut shown = span.limit.min(entries.len());
         while shown > 0 && shown < entries.len() && entries[shown].at == entries[shown - 1].at {
@@ -181,7 +212,7 @@ impl TimelineEvent {
         match self {
             TimelineEvent::EnrollmentEnd(_) => 5,
             TimelineEvent::TaskEnd(_) => 4,
-            TimelineEvent::Answer(_) => 3,
+            TimelineEvent::Answer(_) | TimelineEvent::Note(_) | TimelineEvent::Refusal(_) => 3,
             TimelineEvent::Message(_) | TimelineEvent::TaskStart(_) => 2,
             TimelineEvent::EnrollmentStart(_) => 1,
             TimelineEvent::Score(_)
@@ -246,7 +277,7 @@ impl TimelineSource<'_> {
         let rows: Vec<MessageEvent> = self
             .fetch(
                 "select coalesce(m.sent_at, m.ended_at, m.created_at) as at, m.id, m.playbook, m.step, m.channel,
-                     m.to_address, m.subject, m.state, m.reason
+                     m.to_address, m.subject, m.state, m.reason, left(m.body_text, 400) as beginning
                  from keepwell.messages m where m.account_id = $1",
             )
             .await?;
@@ -279,6 +310,28 @@ impl TimelineSource<'_> {
             )
             .await?;
         Ok(rows.into_iter().map(|row| TimelineEntry { at: row.at, event: TimelineEvent::Answer(row) }).collect())
+    }
+
+    async fn notes(&mut self) -> sqlx::Result<Vec<TimelineEntry>> {
+        let rows: Vec<NoteEvent> = self
+            .fetch(
+                "select n.at, n.task_id as task, t.title, n.by, n.note
+                 from keepwell.task_notes n
+                 join keepwell.tasks t on t.account_id = n.account_id and t.id = n.task_id
+                 where n.account_id = $1",
+            )
+            .await?;
+        Ok(rows.into_iter().map(|row| TimelineEntry { at: row.at, event: TimelineEvent::Note(row) }).collect())
+    }
+
+    async fn refusals(&mut self) -> sqlx::Result<Vec<TimelineEntry>> {
+        let rows: Vec<RefusalEvent> = self
+            .fetch(
+                "select coalesce(r.decided_at, r.at) as at, r.target, r.playbook, r.step, r.contact_id, r.reason
+                 from keepwell.referrals r where r.account_id = $1 and r.state = 'skipped'",
+            )
+            .await?;
+        Ok(rows.into_iter().map(|row| TimelineEntry { at: row.at, event: TimelineEvent::Refusal(row) }).collect())
     }
 
     async fn scores(&mut self) -> sqlx::Result<Vec<TimelineEntry>> {

@@ -1,0 +1,124 @@
+//! An account's usage, scores and tickets as lines, each with its table.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, Duration, Months, NaiveTime};
+use serde::Serialize;
+
+use super::WebState;
+use super::fact;
+use super::kpis::{HistoryLine, history_line};
+use super::page::{Trouble, date, moment};
+use crate::clock::Instant;
+use crate::playbook::local_time;
+
+/// How many weeks of usage and months of tickets are shown.
+const WEEKS: i32 = 26;
+const MONTHS: u32 = 12;
+
+/// How far back scores go, and how many values are read of all of them together.
+const SCORE_DAYS: i64 = 400;
+const POINTS: i64 = 2_000;
+
+/// How many scores have a line, and how many values the table of one shows.
+const SCORES: usize = 6;
+const VALUES: usize = 30;
+
+/// A line and its table.
+#[derive(Debug, Serialize)]
+pub(super) struct ChartView {
+    title: String,
+    /// The latest value, and what it is.
+    latest: String,
+    meaning: String,
+    line: Option<HistoryLine>,
+    /// The headings of the table.
+    when: &'static str,
+    what: &'static str,
+    /// The latest first.
+    rows: Vec<ChartRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct ChartRow {
+    when: String,
+    value: String,
+}
+
+/// The charts of an account, without those that have nothing to show.
+pub(super) async fn charts(web: &WebState, account: &str, now: Instant) -> Result<Vec<ChartView>, Trouble> {
+    let mut charts = Vec::new();
+    charts.extend(usage(web, account, now).await?);
+    charts.extend(scores(web, account, now).await?);
+    charts.extend(tickets(web, account, now).await?);
+    Ok(charts)
+}
+
+async fn usage(web: &WebState, account: &str, now: Instant) -> Result<Option<ChartView>, Trouble> {
+    let weeks = web.store.events_by_week(account, WEEKS, now).await?;
+    if weeks.iter().all(|count| *count == 0) {
+        return Ok(None);
+    }
+    let end = |week: usize| now - Duration::weeks((weeks.len() - 1 - week) as i64);
+    let points: Vec<(Instant, f64)> =
+        weeks.iter().enumerate().map(|(week, count)| (end(week), *count as f64)).collect();
+    Ok(Some(counted(web, "Usage", "events in the last 7 days", "Week up to", "Events", &points, date)))
+}
+
+async fn tickets(web: &WebState, account: &str, now: Instant) -> Result<Option<ChartView>, Trouble> {
+    let today = local_time::date(web.zone, now);
+    let this = today.with_day(1).unwrap_or(today);
+    let months = (0..MONTHS).rev().filter_map(|back| this.checked_sub_months(Months::new(back)));
+    let bounds: Vec<Instant> = months.map(|day| local_time::instant(web.zone, day.and_time(NaiveTime::MIN))).collect();
+    let opened = web.store.tickets_between(account, &bounds).await?;
+    if opened.iter().all(|count| *count == 0) {
+        return Ok(None);
+    }
+    let points: Vec<(Instant, f64)> =
+        bounds.into_iter().zip(opened).map(|(month, count)| (month, count as f64)).collect();
+    let month = |at: Instant, zone: chrono_tz::Tz| at.with_timezone(&zone).format("%B %Y").to_string();
+    Ok(Some(counted(web, "Tickets", "opened this month", "Month", "Opened", &points, month)))
+}
+
+fn counted(
+    web: &WebState,
+    title: &str,
+    meaning: &str,
+    when: &'static str,
+    what: &'static str,
+    points: &[(Instant, f64)],
+    label: impl Fn(Instant, chrono_tz::Tz) -> String,
+) -> ChartView {
+    let row = |(at, value): &(Instant, f64)| ChartRow { when: label(*at, web.zone), value: fact::number(*value) };
+    ChartView {
+        title: title.to_owned(),
+        latest: points.last().map(|(_, value)| fact::number(*value)).unwrap_or_default(),
+        meaning: meaning.to_owned(),
+        line: history_line(points, "count"),
+        when,
+        what,
+        rows: points.iter().rev().map(row).collect(),
+    }
+}
+
+async fn scores(web: &WebState, account: &str, now: Instant) -> Result<Vec<ChartView>, Trouble> {
+    let mut by_name: BTreeMap<String, Vec<(Instant, f64)>> = BTreeMap::new();
+    let since = now - Duration::days(SCORE_DAYS);
+    for point in web.store.score_points(account, since, POINTS).await? {
+        by_name.entry(point.name).or_default().push((point.at, point.value));
+    }
+    let chart = |(name, points): (String, Vec<(Instant, f64)>)| {
+        let rounded = |value: f64| fact::number((value * 10.0).round() / 10.0);
+        let row = |(at, value): &(Instant, f64)| ChartRow { when: moment(*at, web.zone), value: rounded(*value) };
+        ChartView {
+            title: fact::words(&name),
+            latest: points.last().map(|(_, value)| rounded(*value)).unwrap_or_default(),
+            meaning: points.last().map(|(at, _)| format!("on {}", date(*at, web.zone))).unwrap_or_default(),
+            line: history_line(&points, "count"),
+            when: "When",
+            what: "Value",
+            rows: points.iter().rev().take(VALUES).map(row).collect(),
+        }
+    };
+    Ok(by_name.into_iter().take(SCORES).map(chart).collect())
+}
