@@ -9,7 +9,7 @@ use super::Global;
 use super::database::Database;
 use crate::clock::Clock;
 use crate::delivery::parse_address;
-use crate::store::messages::suppressions::CLASSES;
+use crate::store::messages::suppressions::{BY_COMMAND, CLASSES, Suppression};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -35,7 +35,8 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         say!("{address}: the suppression for `{class}` is lifted");
         return Ok(ExitCode::SUCCESS);
     }
-    database.store.suppress_by_hand(&address, class, Actor(&by), now).await?;
+    let suppression = Suppression { class, source: BY_COMMAND };
+    database.store.suppress_by_hand(&address, suppression, Actor(&by), now).await?;
     database.close().await;
     match class {
         "all" => say!("no more mail to {address}"),

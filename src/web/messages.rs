@@ -1,38 +1,104 @@
-//! What was written to customers and colleagues, and what became of it.
+//! What was written to customers and colleagues: the list and its search.
 
-use axum::Form;
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State as FromState};
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::WebState;
-use super::guard::PREVIEW_POLICY;
-use super::page::{Frame, Notice, Trouble, Web, account_href, account_name, below, capitalize, href, moment};
-use super::visitor::Visitor;
-use crate::message::channel::{Channel, ChannelProperties, Witness};
-use crate::message::state;
-use crate::store::messages::manual_outcomes::{ManualOutcome, SettleAnswer};
-use crate::store::views::web::MessageRow;
+use super::message::{properties, redirection, subject, witness_of};
+use super::message_states::{label, words};
+use super::page::{Frame, Trouble, Web, account_href, below, href, moment};
+use crate::clock::Instant;
+use crate::message::channel::Witness;
+use crate::message::state::State;
+use crate::playbook::calendar::local_date;
+use crate::store::views::web::{AccountFilter, AccountOwner, MessageFilter, MessageRow};
 
 /// How many messages one page shows.
-const AT_MOST: i64 = 200;
+const AT_MOST: usize = 50;
 
-/// What the list is asked for.
-#[derive(Debug, Deserialize)]
+/// How many of the latest messages are counted by their states.
+const COUNTED: i64 = 5_000;
+
+/// How many accounts one name may stand for.
+const CUSTOMERS: usize = 20;
+
+/// What the list is asked for. Empty is not asked for.
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct MessageQuery {
-    state: Option<String>,
-    playbook: Option<String>,
+    /// An account's id, or a part of the name of accounts.
+    #[serde(default)]
+    customer: String,
+    #[serde(default)]
+    address: String,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    playbook: String,
+    /// As in `2026-03-02`.
+    #[serde(default)]
+    day: String,
+    /// The instant and the id of the last message of the page before.
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    after: String,
+}
+
+impl MessageQuery {
+    /// The address of the first page with the same search, but for these parts.
+    fn href(&self, changes: &[(&str, &str)]) -> String {
+        let kept = [
+            ("customer", &self.customer),
+            ("address", &self.address),
+            ("state", &self.state),
+            ("playbook", &self.playbook),
+            ("day", &self.day),
+        ];
+        let kept = kept.iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+        let kept = kept.map(|(name, value)| (*name, value.trim()));
+        let pairs: Vec<(&str, &str)> =
+            kept.chain(changes.iter().copied()).filter(|(_, value)| !value.is_empty()).collect();
+        href("/messages", &pairs)
+    }
 }
 
 #[derive(Serialize)]
 struct List {
-    playbook: Option<String>,
+    customer: String,
+    address: String,
+    playbook: String,
+    day: String,
+    /// What can be chosen.
+    states: Vec<MessageChoice>,
+    playbooks: Vec<MessageChoice>,
+    /// The states that occur, "All" first.
     filters: Vec<Filter>,
+    /// How many were counted, where there are more.
+    counted: Option<i64>,
+    /// How many there are in all of which nobody knows whether they arrived.
+    unknown: i64,
+    unknown_href: String,
+    /// Whether a name stands for more accounts than are looked at.
+    many_customers: Option<usize>,
+    /// Where the suppression of the address would be.
+    suppression_href: Option<String>,
+    narrowed: bool,
     messages: Vec<Line>,
-    total: i64,
+    here: String,
+    first_href: Option<String>,
+    next_href: Option<String>,
+}
+
+#[derive(Serialize)]
+struct MessageChoice {
+    value: String,
+    label: String,
+    current: bool,
 }
 
 #[derive(Serialize)]
@@ -45,190 +111,183 @@ struct Filter {
 
 #[derive(Serialize)]
 struct Line {
+    id: Uuid,
     href: String,
     state: String,
+    label: String,
     reason: Option<String>,
     /// What it is, where it is no mail to a customer.
     kind: Option<&'static str>,
     to: Option<String>,
+    /// Where it went, or will go, in place of its reader.
+    redirected: Option<String>,
     subject: String,
+    account: Option<String>,
+    account_href: String,
     playbook: String,
     when: String,
+    /// How a person finds out what became of it, while nobody knows.
+    witness: Option<Witness>,
 }
 
 /// Messages, newest first.
-pub(super) async fn list(State(web): Web, Query(asked): Query<MessageQuery>) -> Result<Response, Trouble> {
-    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let (state, playbook) = (given(asked.state), given(asked.playbook));
-    let counts = web.store.message_states(playbook.as_deref()).await?;
-    let rows = web.store.messages_page(playbook.as_deref(), state.as_deref(), AT_MOST).await?;
-    let all = counts.iter().map(|(_, count)| count).sum();
-    let target = |state: Option<&str>| {
-        let pairs = [("state", state), ("playbook", playbook.as_deref())];
-        let pairs: Vec<(&str, &str)> = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        href("/messages", &pairs)
-    };
-    let mut filters =
-        vec![Filter { label: "All".to_owned(), count: all, href: target(None), current: state.is_none() }];
+pub(super) async fn list(
+    FromState(web): Web,
+    asked: Result<Query<MessageQuery>, QueryRejection>,
+) -> Result<Response, Trouble> {
+    let Query(asked) = asked.map_err(unreadable)?;
+    let (mut filter, many_customers) = read(&web, &asked).await?;
+    let mut rows = web.store.messages_page(&filter, AT_MOST as i64 + 1).await?;
+    let more = rows.len() > AT_MOST;
+    rows.truncate(AT_MOST);
+    let next_href = rows.last().filter(|_| more).map(|last| {
+        let (from, after) = (last.created_at.to_rfc3339(), last.id.to_string());
+        asked.href(&[("from", &from), ("after", &after)])
+    });
+    let is_later = filter.before.take().is_some();
+    let state = filter.state.take();
+    let counts = web.store.message_states(&filter, COUNTED + 1).await?;
+    let all: i64 = counts.iter().map(|(_, count)| count).sum();
+    let mut filters = vec![Filter {
+        label: "All".to_owned(),
+        count: all,
+        href: asked.href(&[("state", "")]),
+        current: state.is_none(),
+    }];
     filters.extend(counts.iter().map(|(name, count)| Filter {
-        label: name.clone(),
+        label: label(name),
         count: *count,
-        href: target(Some(name)),
-        current: state.as_ref() == Some(name),
+        href: asked.href(&[("state", name)]),
+        current: state.is_some_and(|state| state.name() == name),
     }));
-    let total = filters.iter().find(|filter| filter.current).map_or(0, |filter| filter.count);
-    let messages = rows
-        .into_iter()
-        .map(|row| Line {
-            href: below("/messages", &row.id.to_string()),
-            subject: subject(&row),
-            state: row.state,
-            reason: row.reason,
-            kind: Some(properties(&row.channel)).filter(|of| !of.reaches_customers).map(|of| of.label),
-            to: row.to_address,
-            playbook: row.playbook,
-            when: moment(row.created_at, web.zone),
-        })
-        .collect();
-    let page = List { playbook, filters, messages, total };
+    let here = asked.href(&[]);
+    let page = List {
+        states: State::ALL.into_iter().map(|one| choose(one.name(), words(one).label, state == Some(one))).collect(),
+        playbooks: playbooks(&web, asked.playbook.trim()).await?,
+        filters,
+        counted: (all > COUNTED).then_some(COUNTED),
+        unknown: web.store.unknown_messages().await?,
+        unknown_href: href("/messages", &[("state", State::Unknown.name())]),
+        many_customers,
+        suppression_href: filter.address.as_deref().map(|address| href("/suppressions", &[("address", address)])),
+        narrowed: here != "/messages",
+        messages: rows.into_iter().map(|row| line(&web, row)).collect(),
+        first_href: is_later.then(|| here.clone()),
+        next_href,
+        here,
+        customer: asked.customer,
+        address: asked.address,
+        playbook: asked.playbook,
+        day: asked.day,
+    };
     Frame::new(&web, "messages", None).await?.page(StatusCode::OK, "messages.html", page)
 }
 
-/// What is true of the channel in a row.
-pub(super) fn properties(name: &str) -> ChannelProperties {
-    Channel::parse(name).unwrap_or(Channel::Nothing).properties()
-}
-
-/// The subject, or which step's message it is as long as it is not written.
-fn subject(row: &MessageRow) -> String {
-    match &row.subject {
-        Some(subject) if !subject.is_empty() => subject.clone(),
-        _ => format!("Step {}", row.step),
-    }
-}
-
-#[derive(Serialize)]
-struct MessagePage {
-    message: Whole,
-}
-
-#[derive(Serialize)]
-struct Whole {
-    id: Uuid,
-    subject: String,
-    state: String,
-    reason: Option<String>,
-    /// What it is, in words.
-    kind: String,
-    to: Option<String>,
-    account: Option<String>,
-    account_href: String,
-    account_name: String,
-    playbook: String,
-    playbook_href: String,
-    step: String,
-    /// Which of its step's texts it has.
-    variant: Option<String>,
-    when: String,
-    next_at: Option<String>,
-    sent_at: Option<String>,
-    message_id: String,
-    /// How a person finds out what became of it; `None` when it is known.
-    witness: Option<Witness>,
-    attempts: Vec<Attempt>,
-    html: Option<String>,
-    text: Option<String>,
-    no_body: &'static str,
-}
-
-#[derive(Serialize)]
-struct Attempt {
-    when: String,
-    outcome: String,
-    detail: Option<String>,
-}
-
-const UNKNOWN: Trouble = Trouble::NotFound("There is no such message.");
-
-/// One message with its body in a frame that can do nothing.
-pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
-    page(&web, id.parse().map_err(|_| UNKNOWN)?, StatusCode::OK, None).await
-}
-
-/// What a person says of a message whose outcome nobody knew.
-#[derive(Debug, Deserialize)]
-pub(super) struct Said {
-    verdict: String,
-}
-
-/// A person has looked it up.
-pub(super) async fn settle(
-    State(web): Web,
-    visitor: Visitor,
-    Path(id): Path<String>,
-    form: Result<Form<Said>, FormRejection>,
-) -> Result<Response, Trouble> {
-    let id: Uuid = id.parse().map_err(|_| UNKNOWN)?;
-    let unread = |status| Trouble::refusal(status, "The form could not be read. The message is as it was.");
-    let Form(said) = form.map_err(|rejected| unread(rejected.status()))?;
-    let outcome = ManualOutcome::ALL.into_iter().find(|outcome| outcome.state().name() == said.verdict);
-    let outcome = outcome.ok_or_else(|| unread(StatusCode::UNPROCESSABLE_ENTITY))?;
-    match web.store.settle_unknown(id, outcome, visitor.actor(), web.clock.now()).await? {
-        SettleAnswer::Taken => Ok(Redirect::to(&below("/messages", &id.to_string())).into_response()),
-        SettleAnswer::Known => {
-            let notice = Notice::error("What became of it is known, so nothing has changed.".to_owned());
-            page(&web, id, StatusCode::CONFLICT, Some(notice)).await
+/// What is asked for, and how many accounts were looked at where the customer's
+/// name stands for more.
+async fn read(web: &WebState, asked: &MessageQuery) -> Result<(MessageFilter, Option<usize>), Trouble> {
+    let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let refuse = |words| Trouble::refusal(StatusCode::BAD_REQUEST, words);
+    let state = given(&asked.state)
+        .map(|name| State::parse(&name).ok_or_else(|| refuse("There is no such state. Begin again from all messages.")))
+        .transpose()?;
+    let day = given(&asked.day)
+        .map(|text| text.parse::<NaiveDate>().map_err(|_| refuse("A day is written as in 2026-03-02.")))
+        .transpose()?;
+    let before = match (given(&asked.from), given(&asked.after)) {
+        (None, None) => None,
+        (from, after) => {
+            let from = from.and_then(|from| from.parse::<Instant>().ok());
+            let before = from.zip(after.and_then(|after| after.parse::<Uuid>().ok()));
+            Some(before.ok_or_else(|| refuse("This address cannot be read. Begin again from all messages."))?)
         }
-        SettleAnswer::NoMessage => Err(UNKNOWN),
-    }
+    };
+    let (accounts, many) = match given(&asked.customer) {
+        None => (None, None),
+        Some(customer) => {
+            let (accounts, many) = find_customers(web, customer).await?;
+            (Some(accounts), many)
+        }
+    };
+    let filter = MessageFilter {
+        accounts,
+        address: given(&asked.address),
+        state,
+        playbook: given(&asked.playbook),
+        day: day.map(|day| day_of(web, day)),
+        before,
+    };
+    Ok((filter, many))
 }
 
-async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notice>) -> Result<Response, Trouble> {
-    let row = web.store.message_whole(id).await?.ok_or(UNKNOWN)?;
-    let attempts = web.store.attempts_of(&row.account_id, row.id).await?;
-    let subject = row.subject.filter(|subject| !subject.is_empty()).unwrap_or_else(|| format!("Step {}", row.step));
-    let no_body = match (row.sent_at, row.ended_at) {
-        (None, None) => "The words are written when the message is about to leave.",
-        (None, Some(_)) => "No words were written.",
-        (Some(_), _) => "The body is no longer kept.",
+/// The accounts that a text stands for: the one of this id, else those with it
+/// in their name or that of a contact. One that the customer store does not have
+/// any more is found by its id.
+async fn find_customers(web: &WebState, customer: String) -> Result<(Vec<String>, Option<usize>), Trouble> {
+    if web.store.has_account(&customer).await? {
+        return Ok((vec![customer], None));
+    }
+    let filter = AccountFilter { owner: AccountOwner::Anybody, words: Some(customer.clone()), after: None };
+    let mut rows = web.store.accounts_page(&filter, CUSTOMERS as i64 + 1).await?;
+    let many = (rows.len() > CUSTOMERS).then_some(CUSTOMERS);
+    rows.truncate(CUSTOMERS);
+    let found = rows.into_iter().map(|row| row.id);
+    Ok((std::iter::once(customer).chain(found).collect(), many))
+}
+
+/// When a day begins and ends here.
+fn day_of(web: &WebState, day: NaiveDate) -> (Instant, Instant) {
+    let midnight = |day: NaiveDate| {
+        // No zone is a whole day from UTC: the first midnight is this day's, or that of the one before.
+        let first = web.calendar.next_local_time(
+            day.and_time(NaiveTime::MIN).and_utc() - TimeDelta::days(1),
+            NaiveTime::MIN,
+            web.zone,
+        );
+        match local_date(first, web.zone) < day {
+            true => web.calendar.next_local_time(first + TimeDelta::hours(12), NaiveTime::MIN, web.zone),
+            false => first,
+        }
     };
-    let channel = properties(&row.channel);
-    let kind = match channel.reaches_customers {
-        true => capitalize(&format!("{} {}", row.class, channel.label)),
-        false => capitalize(channel.label),
-    };
-    let witness = (row.outcome.as_deref() == Some(state::State::Unknown.name())).then_some(channel.witness);
-    let waits = state::State::WAITING.iter().any(|state| state.name() == row.state);
-    let message = Whole {
+    (midnight(day), midnight(day.succ_opt().unwrap_or(day)))
+}
+
+/// The playbooks that can be chosen; one that is not published stays chosen.
+async fn playbooks(web: &WebState, asked: &str) -> Result<Vec<MessageChoice>, Trouble> {
+    let mut ids: Vec<String> = web.store.published().await?.into_iter().map(|one| one.id).collect();
+    if !asked.is_empty() && !ids.iter().any(|id| id == asked) {
+        ids.push(asked.to_owned());
+    }
+    ids.sort();
+    Ok(ids.iter().map(|id| choose(id, id, id == asked)).collect())
+}
+
+fn choose(value: &str, label: &str, current: bool) -> MessageChoice {
+    MessageChoice { value: value.to_owned(), label: label.to_owned(), current }
+}
+
+fn line(web: &WebState, row: MessageRow) -> Line {
+    let of = properties(&row.channel);
+    let redirected = redirection(web, &row.channel, &row.state, row.redirected_to);
+    Line {
+        href: below("/messages", &row.id.to_string()),
         id: row.id,
-        subject,
+        subject: subject(row.subject.as_deref(), &row.step),
+        label: label(&row.state),
+        kind: Some(of).filter(|of| !of.reaches_customers).map(|of| of.label),
+        witness: witness_of(&row.channel, row.outcome.as_deref())
+            .filter(|_| State::parse(&row.state) == Some(State::Unknown)),
         state: row.state,
         reason: row.reason,
-        kind,
         to: row.to_address,
-        account_name: account_name(row.account_name, &row.account_id),
+        redirected,
         account_href: account_href(&row.account_id),
         account: Some(row.account_id).filter(|id| !id.is_empty()),
-        playbook_href: below("/playbooks", &row.playbook),
         playbook: row.playbook,
-        step: row.step,
-        variant: row.variant,
         when: moment(row.created_at, web.zone),
-        next_at: waits.then(|| moment(row.next_at, web.zone)),
-        sent_at: row.sent_at.map(|at| moment(at, web.zone)),
-        message_id: row.message_id,
-        witness,
-        attempts: attempts
-            .into_iter()
-            .map(|one| Attempt { when: moment(one.started_at, web.zone), outcome: one.outcome, detail: one.reply })
-            .collect(),
-        html: row.body_html.filter(|html| !html.is_empty()),
-        text: row.body_text.filter(|text| !text.is_empty()),
-        no_body,
-    };
-    let frame = Frame::new(web, "messages", notice).await?;
-    let mut response = frame.page(status, "message.html", MessagePage { message })?;
-    // The frame inherits what its page may load.
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PREVIEW_POLICY));
-    Ok(response)
+    }
+}
+
+fn unreadable(_: QueryRejection) -> Trouble {
+    Trouble::refusal(StatusCode::BAD_REQUEST, "This address cannot be read. Begin again from all messages.")
 }

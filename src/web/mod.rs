@@ -11,6 +11,7 @@
 //! whatever watches the process. `rights` is the table of all routes and who may use each; `access` lets people on by it, `identity`
 //! knows who they are (a `visitor`, by a session's `cookie`, a proxy's word, or nobody's), and `login` opens and ends sessions;
 //! `people` are the users, for admins, and `audit` is what everybody did.
+//! Of messages `message` is one, `message_states` says in words how it stands, `suppressions` are the addresses that want no mail, `stops` stop things and let them go on.
 //! `guard` stands before all of them: it answers
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
@@ -65,6 +66,8 @@ mod health;
 mod identity;
 mod kpis;
 mod login;
+mod message;
+mod message_states;
 mod messages;
 mod metrics;
 mod page;
@@ -77,6 +80,8 @@ mod reports;
 pub mod rights;
 mod search;
 mod stages;
+mod stops;
+mod suppressions;
 mod survey;
 mod task;
 mod task_notes;

@@ -11,8 +11,8 @@ use super::access;
 use super::{Audience, WebState};
 use super::{
     account, account_journeys, account_pauses, accounts, answers, approvals, audit, brand, bulk, health, kpis, login,
-    messages, metrics, page, people, playbooks, preferences, reports, search, stages, survey, task, task_notes, today,
-    unsubscribe,
+    message, message_states, messages, metrics, page, people, playbooks, preferences, reports, search, stages, stops,
+    suppressions, survey, task, task_notes, today, unsubscribe,
 };
 use crate::user::role::Role;
 
@@ -88,8 +88,18 @@ pub const ROUTES: &[Route] = routes! {
     Colleagues viewer   get  "/kpis" kpis::list;
     Colleagues viewer   get  "/kpis/{id}" kpis::show;
     Colleagues viewer   get  "/messages" messages::list;
-    Colleagues viewer   get  "/messages/{id}" messages::show;
-    Colleagues operator post "/messages/{id}/settle" messages::settle;
+    Colleagues viewer   get  "/messages/states" message_states::show;
+    Colleagues viewer   get  "/messages/{id}" message::show;
+    Colleagues operator get  "/messages/{id}/source" message::source;
+    Colleagues operator post "/messages/{id}/settle" message::settle;
+    Colleagues viewer   get  "/suppressions" suppressions::list;
+    Colleagues operator post "/suppressions" suppressions::add;
+    Colleagues operator post "/suppressions/{id}/lift" suppressions::lift;
+    Colleagues viewer   get  "/stops" stops::list;
+    Colleagues operator get  "/stops/stop" stops::ask_stop;
+    Colleagues operator post "/stops/stop" stops::stop;
+    Colleagues operator get  "/stops/resume" stops::ask_resume;
+    Colleagues operator post "/stops/resume" stops::resume;
     Colleagues operator get  "/audit" audit::list;
     Colleagues admin    get  "/people" people::list;
     Colleagues admin    post "/people" people::add;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::fact;
-use super::messages::properties;
+use super::message::properties;
 use super::page::{below, moment};
 use crate::store::views::web::{
     AnswerEvent, EnrollmentTurn, MessageEvent, NoteEvent, RefusalEvent, ScoreEvent, TaskTurn, TicketTurn,

@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 use crate::store::{Relation, Store};
 
 /// Columns that are keys, states and names of ours, and no texts about people.
-const KEPT: [&str; 36] = [
+const KEPT: [&str; 37] = [
     "account_id",
     "contact_id",
     "playbook",
@@ -18,6 +18,7 @@ const KEPT: [&str; 36] = [
     "origin",
     "revision",
     "step",
+    "left_step",
     "state",
     "phase",
     "kind",

@@ -54,7 +54,7 @@ impl Store {
             "update keepwell.enrollments
              set state = case when state = 'ghost' then state else 'cancelled' end,
                  outcome = case when state = 'ghost' then 'cancelled' end,
-                 reason = $3, ended_at = $4, step = null, phase = 'begin', due_at = null,
+                 reason = $3, ended_at = $4, left_step = step, step = null, phase = 'begin', due_at = null,
                  look_at = null, version = version + 1
              where account_id = $1 and id = $2 and (state = 'active' or state = 'ghost' and ended_at is null)",
         )

@@ -68,7 +68,8 @@ impl Store {
             "update keepwell.enrollments e
              set state = n.state, outcome = n.outcome, counted = n.counted, reason = n.reason, step = n.step, phase = n.phase, step_at = n.step_at,
                  due_at = n.due_at, look_at = n.look_at, ended_at = n.ended_at, goal_at = n.goal_at,
-                 goal_until = n.goal_until, version = n.version + 1
+                 goal_until = n.goal_until, version = n.version + 1,
+                 left_step = case when n.ended_at is not null then e.step end
              from {}
              where e.account_id = n.account_id and e.id = n.id and e.version = n.version
                and (e.state = 'active' or e.state = 'ghost' and e.ended_at is null)

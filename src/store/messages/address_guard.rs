@@ -99,7 +99,7 @@ static NEVER_LEFT: LazyLock<String> = LazyLock::new(|| {
 const KEEP: &str = "
     update keepwell.messages m
     set subject = n.subject, body_text = n.body_text, body_html = n.body_html, to_address = n.to_address,
-        question = n.question, forgotten = false
+        question = n.question, redirected_to = n.redirected_to, forgotten = false
     from (select * from ROWS) as n
     where m.account_id = n.account_id and m.id = n.id and m.token = n.token and (m.state = 'sending') is true";
 
@@ -220,5 +220,6 @@ fn keeping(going: &[&Departure]) -> sqlx::Result<Query<'static, Postgres, PgArgu
         .column("body_text", each().map(|one| one.rendered.text.as_str()))
         .column("body_html", each().map(|one| one.rendered.html.as_str()))
         .column("question", each().map(|one| one.rendered.question.as_deref()))
+        .column("redirected_to", each().map(|one| one.rendered.redirected_to.as_deref()))
         .with(KEEP)
 }

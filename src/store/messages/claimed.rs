@@ -60,4 +60,6 @@ pub struct Rendered {
     pub html: String,
     /// What the page of its survey asks; `None` where the subject says it.
     pub question: Option<String>,
+    /// Where it goes in place of its reader, if it does.
+    pub redirected_to: Option<String>,
 }

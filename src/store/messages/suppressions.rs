@@ -17,6 +17,12 @@ use crate::store::upkeep::audit::record;
 /// The classes a suppression can name; `all` includes transactional mail.
 pub const CLASSES: [&str; 4] = ["all", "lifecycle", "marketing", "transactional"];
 
+/// The source of what a person says on the command line.
+pub const BY_COMMAND: &str = "command line";
+
+/// The source of what a person says on a page.
+pub const BY_PAGE: &str = "page";
+
 /// Sources of a suppression that say something about the address and nothing
 /// about its reader.
 pub(crate) const OF_THE_ADDRESS: [&str; 4] = ["bounce", "soft bounces", "refusal", "erased"];
@@ -70,12 +76,20 @@ impl Store {
         tx.commit().await
     }
 
-    /// The same by a person's word, which is written down.
-    pub async fn suppress_by_hand(&self, address: &str, class: &str, by: Actor<'_>, now: Instant) -> sqlx::Result<()> {
+    /// The same by a person's word, which is written down with their name.
+    pub async fn suppress_by_hand(
+        &self,
+        address: &str,
+        suppression: Suppression<'_>,
+        by: Actor<'_>,
+        now: Instant,
+    ) -> sqlx::Result<()> {
         let hash = self.address_hash(address).await?;
         let mut tx = self.pool().begin().await?;
-        suppress_hash(&mut tx, &hash, Suppression { class, source: "command line" }, now).await?;
-        record(&mut tx, "suppress", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
+        let word = serde_json::json!({ "at": now, "source": suppression.source, "by": by.0 });
+        suppress_with(&mut tx, &hash, suppression, &word).await?;
+        let about = serde_json::json!({ "address_hash": hash, "class": suppression.class });
+        record(&mut tx, "suppress", by, &about, now).await?;
         tx.commit().await
     }
 
@@ -83,19 +97,23 @@ impl Store {
     /// address works again, or its owner asked for it. False when there was none.
     /// Other addresses of its owner are not touched.
     pub async fn lift(&self, address: &str, class: &str, by: Actor<'_>, now: Instant) -> sqlx::Result<bool> {
-        let hash = self.address_hash(address).await?;
+        self.lift_hash(&self.address_hash(address).await?, class, by, now).await
+    }
+
+    /// The same of an address of which only its hash is known.
+    pub async fn lift_hash(&self, hash: &str, class: &str, by: Actor<'_>, now: Instant) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
         let lifted = sqlx::query(
             "update keepwell.recipients set suppressed = suppressed - $2 where address_hash = $1 and suppressed ? $2",
         )
-        .bind(&hash)
+        .bind(hash)
         .bind(class)
         .execute(&mut *tx)
         .await?;
         if lifted.rows_affected() > 0 {
             // Soft bounces begin to count anew.
             sqlx::query("update keepwell.bounces set address_hash = '' where address_hash = $1")
-                .bind(&hash)
+                .bind(hash)
                 .execute(&mut *tx)
                 .await?;
             record(&mut tx, "lift", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
@@ -200,6 +218,16 @@ pub(crate) async fn suppress_hash(
     suppression: Suppression<'_>,
     now: Instant,
 ) -> sqlx::Result<()> {
+    suppress_with(tx, hash, suppression, &serde_json::json!({ "at": now, "source": suppression.source })).await
+}
+
+/// The same with this word, which is kept.
+async fn suppress_with(
+    tx: &mut PgConnection,
+    hash: &str,
+    suppression: Suppression<'_>,
+    word: &serde_json::Value,
+) -> sqlx::Result<()> {
     sqlx::query("insert into keepwell.recipients (address_hash) values ($1) on conflict (address_hash) do nothing")
         .bind(hash)
         .execute(&mut *tx)
@@ -221,7 +249,7 @@ pub(crate) async fn suppress_hash(
     .bind(hash)
     .bind(linked)
     .bind(suppression.class)
-    .bind(serde_json::json!({ "at": now, "source": suppression.source }))
+    .bind(word)
     .bind(follows)
     .bind(OF_THE_ADDRESS)
     .execute(tx)

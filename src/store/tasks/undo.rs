@@ -158,7 +158,7 @@ impl Store {
         let mut tx = self.pool().begin().await?;
         let ended: Vec<(String, Uuid, String)> = sqlx::query_as(
             "update keepwell.enrollments e
-             set state = 'cancelled', reason = e.stop_reason, stop_reason = null, ended_at = $1, step = null,
+             set state = 'cancelled', reason = e.stop_reason, stop_reason = null, ended_at = $1, left_step = e.step, step = null,
                  phase = 'begin', due_at = null, look_at = null, version = version + 1
              from (select account_id, id from keepwell.enrollments
                    where stop_reason is not null and (undo_until is null or undo_until <= $1) and state = 'active'

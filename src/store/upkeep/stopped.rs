@@ -25,7 +25,8 @@ pub enum StopTarget {
 }
 
 impl StopTarget {
-    pub(super) fn scope(&self) -> String {
+    /// Its name in the database and in addresses of pages.
+    pub fn scope(&self) -> String {
         match self {
             StopTarget::All => "all".to_owned(),
             StopTarget::Channel(channel) => format!("channel:{channel}"),
@@ -36,8 +37,8 @@ impl StopTarget {
         }
     }
 
-    /// `None` for a scope of another version.
-    pub(super) fn of(scope: &str) -> Option<StopTarget> {
+    /// The target of that name; `None` for a scope of another version.
+    pub fn of(scope: &str) -> Option<StopTarget> {
         match scope.split_once(':') {
             None => (scope == "all").then_some(StopTarget::All),
             Some(("channel", name)) => Channel::parse(name).map(StopTarget::Channel),

@@ -101,6 +101,7 @@ impl CustomerMail<'_> {
             text: layout::text(&body.text, &footer),
             html: layout::page(&body.html, &footer, &language),
             question,
+            redirected_to: shared.config.mail.redirect_to.clone(),
         };
         let config = &shared.config.mail;
         let domain = from.address.rsplit('@').next().unwrap_or_default().to_owned();

@@ -31,7 +31,7 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
         }
     }
     let subject = message.subject.clone().unwrap_or_default();
-    let rendered = Rendered { subject: subject.clone(), text: text.clone(), html: String::new(), question: None };
+    let rendered = Rendered { subject: subject.clone(), text: text.clone(), ..Rendered::default() };
     if message.shadow {
         return Ok(Prepared::Shadow { rendered, to });
     }

@@ -24,6 +24,7 @@ pub(crate) async fn prepare(shared: &Shared, message: &Claimed, now: Instant) ->
         text: text.clone(),
         html: String::new(),
         question: None,
+        redirected_to: None,
     };
     if message.shadow {
         return Ok(Prepared::Shadow { rendered, to });

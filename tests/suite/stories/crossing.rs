@@ -126,7 +126,7 @@ async fn erased_words_do_not_come_back_with_what_is_being_sent() {
     let erased =
         store.erase(&Person::new("a1", Some("c1")), &[], false, keepwell::ids::Actor("dana"), now).await.unwrap();
     assert!(matches!(erased, Erasure::Done(_)));
-    let rendered = Rendered { subject: "Look".to_owned(), text, html: String::new(), question: None };
+    let rendered = Rendered { subject: "Look".to_owned(), text, ..Rendered::default() };
     let departure = Departure {
         message: message.clone(),
         to: "sam@acme.example".to_owned(),

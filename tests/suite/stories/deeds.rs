@@ -2,6 +2,7 @@
 
 use keepwell::ids::Actor;
 use keepwell::message::channel::Channel;
+use keepwell::store::messages::suppressions::{BY_COMMAND, Suppression};
 use keepwell::store::upkeep::stopped::{ITSELF, StopTarget};
 use sqlx::Executor;
 
@@ -21,7 +22,8 @@ async fn deeds_of_people_are_listed_in_their_order() {
     world.resume(StopTarget::Channel(Channel::Email)).await;
     world.store().stop(&StopTarget::All, Actor(ITSELF), None, at("2026-03-02T09:50:00Z")).await.unwrap();
     world.resume(StopTarget::All).await;
-    world.store().suppress_by_hand("ann@a1.example", "all", Actor("dana"), at("2026-03-02T09:55:00Z")).await.unwrap();
+    let whole = Suppression { class: "all", source: BY_COMMAND };
+    world.store().suppress_by_hand("ann@a1.example", whole, Actor("dana"), at("2026-03-02T09:55:00Z")).await.unwrap();
     let audit = world.store().list_audit(None).await.unwrap();
     let deeds: Vec<String> = audit.iter().map(|row| lines(std::slice::from_ref(row), "by deed")[0].clone()).collect();
     assert_eq!(deeds, ["a test approve", "a test stop", "a test resume", "a test resume", "dana suppress"]);

@@ -26,6 +26,7 @@ mod customers;
 mod damaged_links;
 mod kpis;
 mod logins;
+mod messages;
 mod metrics;
 mod people;
 mod preferences;
@@ -34,6 +35,8 @@ mod refusals;
 mod reports;
 mod rights;
 mod stages;
+mod stops;
+mod suppressions;
 mod today;
 mod weight;
 

@@ -24,6 +24,9 @@ fn form(path: &str) -> &'static str {
         "/messages/{id}/settle" => "verdict=accepted",
         "/accounts/{id}/pause" | "/accounts/{id}/resume" => "what=all",
         "/accounts/{id}/cancel" => "enrollment=00000000-0000-0000-0000-0000000000e1",
+        "/suppressions" => "address=kim%40fjord.example&class=all",
+        "/suppressions/{id}/lift" => "class=all",
+        "/stops/stop" | "/stops/resume" => "what=all",
         _ => "",
     }
 }
@@ -68,7 +71,8 @@ impl Site {
         sqlx::query_scalar(
             "select t::text from keepwell.tasks t union all select m::text from keepwell.messages m
              union all select r::text from keepwell.runs r union all select e::text from keepwell.enrollments e
-             union all select u::text from keepwell.users u union all select a::text from keepwell.audit a order by 1",
+             union all select u::text from keepwell.users u union all select a::text from keepwell.audit a
+             union all select c::text from keepwell.control c union all select r::text from keepwell.recipients r order by 1",
         )
         .fetch_all(&self.pool)
         .await

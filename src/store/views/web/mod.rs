@@ -7,6 +7,8 @@
 //! - `approvals`: runs that wait for a person, and whom they would touch;
 //! - `deeds`: what people did;
 //! - `messages`: the list of messages and the page of one;
+//! - `suppressions`: addresses that want no mail, and whose they are;
+//! - `stops`: since when what is stopped is, and what waits behind it;
 //! - `answers`: answers to surveys, and how they went from month to month;
 //! - `accounts`: the list of accounts, and what the page of one begins with;
 //! - `account_courses`: how an account's scores and tickets went;
@@ -25,6 +27,8 @@ mod deeds;
 mod messages;
 mod open_work;
 mod runs;
+mod stops;
+mod suppressions;
 mod tasks;
 mod timeline;
 mod today;
@@ -35,9 +39,10 @@ pub use answers::{AnswerCount, AnswerListFilter, AnswerListRow};
 pub use approvals::HeldOfCsm;
 pub use contact_wishes::Wish;
 pub use deeds::DeedRow;
-pub use messages::{AttemptRow, MessageRow, MessageWhole};
+pub use messages::{AttemptRow, MessageFilter, MessageRow, MessageWhole};
 pub use open_work::{OpenWork, WaitingMail};
 pub use runs::{EnrollmentRow, HeldRow, RunRow};
+pub use suppressions::{SuppressedContact, SuppressedRow, SuppressionFilter};
 pub use tasks::{Inbox, OpenCount, TaskRow};
 pub use timeline::{
     AnswerEvent, EnrollmentTurn, MessageEvent, NoteEvent, RefusalEvent, ScoreEvent, TaskTurn, TicketTurn, Timeline,

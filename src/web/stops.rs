@@ -1,0 +1,346 @@
+//! What is stopped, and the forms to stop something and to let it go on, each
+//! with what comes of it.
+
+use axum::Form;
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::{Deserialize, Serialize};
+
+use super::WebState;
+use super::page::{Frame, Trouble, Web, account_href, below, capitalize, href, moment};
+use super::visitor::Visitor;
+use crate::message::channel::Channel;
+use crate::postgres::describe_error;
+use crate::store::upkeep::stopped::{Stop, StopTarget, Stopped};
+use crate::store::upkeep::stops::WaitingMessages;
+
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 200;
+
+/// What a form is about, as the database names it: `all`, `playbook:ID`,
+/// `channel:NAME` or `account:ID`.
+#[derive(Debug, Deserialize)]
+pub(super) struct StopQuery {
+    #[serde(default)]
+    what: String,
+    /// The id of an account, where it is asked for by itself.
+    #[serde(default)]
+    account: String,
+}
+
+/// A person's word.
+#[derive(Debug, Deserialize)]
+pub(super) struct StopForm {
+    what: String,
+    #[serde(default)]
+    because: String,
+}
+
+#[derive(Serialize)]
+struct StopsPage {
+    stops: Vec<StopView>,
+    /// What can be stopped.
+    everything_href: Option<String>,
+    playbooks: Vec<TargetView>,
+    channels: Vec<TargetView>,
+}
+
+#[derive(Serialize)]
+struct StopView {
+    what: String,
+    href: Option<String>,
+    by: String,
+    reason: Option<String>,
+    since: Option<String>,
+    /// `None` where no form lets it go on.
+    resume_href: Option<String>,
+}
+
+#[derive(Serialize)]
+struct TargetView {
+    value: String,
+    label: String,
+}
+
+/// The page that says what comes of it, before it is done.
+#[derive(Serialize)]
+struct ConfirmPage {
+    /// `stop` or `resume`.
+    deed: &'static str,
+    what: String,
+    target: String,
+    /// Whether it is so already.
+    already: bool,
+    lines: Vec<String>,
+    /// What waits to leave, and what becomes of it.
+    waiting: Vec<String>,
+    longest: usize,
+}
+
+/// What is stopped now.
+pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
+    let stopped = web.store.stopped().await?;
+    let times = web.store.stop_times().await?;
+    let view = |stop: &Stop| {
+        let scope = stop.target.scope();
+        // What the database itself finds out has no row that could be taken away.
+        let since = times.iter().find(|(known, _)| *known == scope).map(|(_, at)| *at);
+        StopView {
+            what: capitalize(&stop.target.to_string()),
+            href: match &stop.target {
+                StopTarget::Playbook(id) => Some(below("/playbooks", id)),
+                StopTarget::Account(id) | StopTarget::AccountMail { account: id, .. } => Some(account_href(id)),
+                _ => None,
+            },
+            by: stop.by.clone(),
+            reason: stop.reason.clone(),
+            since: since.map(|at| moment(at, web.zone)),
+            resume_href: since.map(|_| href("/stops/resume", &[("what", &scope)])),
+        }
+    };
+    let target =
+        |target: StopTarget, label: String| (!stopped.is(&target)).then(|| TargetView { value: target.scope(), label });
+    let published = web.store.published().await?;
+    let page = StopsPage {
+        stops: stopped.stops.iter().map(view).collect(),
+        everything_href: (!stopped.all()).then(|| href("/stops/stop", &[("what", &StopTarget::All.scope())])),
+        playbooks: published
+            .into_iter()
+            .filter_map(|one| target(StopTarget::Playbook(one.id.clone()), one.id))
+            .collect(),
+        channels: Channel::ALL
+            .into_iter()
+            .filter_map(|channel| target(StopTarget::Channel(channel), channel.properties().carries?.to_owned()))
+            .collect(),
+    };
+    Frame::new(&web, "messages", None).await?.page(StatusCode::OK, "stops.html", page)
+}
+
+/// What comes of stopping something.
+pub(super) async fn ask_stop(
+    State(web): Web,
+    asked: Result<Query<StopQuery>, QueryRejection>,
+) -> Result<Response, Trouble> {
+    let target = read(&web, asked).await?;
+    let stopped = web.store.stopped().await?;
+    let waiting = web.store.waiting_messages(web.clock.now()).await?;
+    let concerned: Vec<String> = waiting
+        .iter()
+        .filter(|one| one.due > 0 && concerns(&target, one))
+        .map(|one| {
+            format!(
+                "{} {} {} to leave now and would wait.",
+                one.due,
+                named(one),
+                if one.due == 1 { "is" } else { "are" }
+            )
+        })
+        .collect();
+    confirm(&web, "stop", &target, stopped.is(&target), stop_lines(&target), concerned).await
+}
+
+/// What comes of letting something go on.
+pub(super) async fn ask_resume(
+    State(web): Web,
+    asked: Result<Query<StopQuery>, QueryRejection>,
+) -> Result<Response, Trouble> {
+    let Query(asked) = asked.map_err(|_| unreadable())?;
+    let target = StopTarget::of(&asked.what).ok_or_else(unreadable)?;
+    let stopped = web.store.stopped().await?;
+    let already = !stopped.is(&target);
+    let left = Stopped { stops: stopped.stops.into_iter().filter(|stop| stop.target != target).collect() };
+    let waiting = web.store.waiting_messages(web.clock.now()).await?;
+    let concerned = waiting.iter().filter(|one| concerns(&target, one));
+    let mut lines: Vec<String> = concerned.filter(|one| goes(one, &left)).flat_map(fate).collect();
+    lines.extend(left.stops.iter().map(|stop| format!("Still stopped: {stop}.")));
+    confirm(&web, "resume", &target, already, resume_lines(&target), lines).await
+}
+
+/// A person stops something.
+pub(super) async fn stop(
+    State(web): Web,
+    visitor: Visitor,
+    form: Result<Form<StopForm>, FormRejection>,
+) -> Result<Response, Trouble> {
+    let Form(given) = form.map_err(unread)?;
+    let target = StopTarget::of(&given.what).ok_or_else(unreadable)?;
+    check(&web, &target).await?;
+    let because = given.because.trim();
+    if because.chars().count() > LONGEST_REASON {
+        let words = "The reason is longer than 200 characters. Nothing was stopped.";
+        return Err(Trouble::refusal(StatusCode::UNPROCESSABLE_ENTITY, words));
+    }
+    let because = Some(because).filter(|because| !because.is_empty());
+    web.store.stop(&target, visitor.actor(), because, web.clock.now()).await?;
+    Ok(Redirect::to("/stops").into_response())
+}
+
+/// A person lets something go on.
+pub(super) async fn resume(
+    State(web): Web,
+    visitor: Visitor,
+    form: Result<Form<StopForm>, FormRejection>,
+) -> Result<Response, Trouble> {
+    let Form(given) = form.map_err(unread)?;
+    let target = StopTarget::of(&given.what).ok_or_else(unreadable)?;
+    web.store.resume(&target, visitor.actor(), web.clock.now()).await?;
+    Ok(Redirect::to("/stops").into_response())
+}
+
+/// What a page is asked about, if it is there.
+async fn read(web: &WebState, asked: Result<Query<StopQuery>, QueryRejection>) -> Result<StopTarget, Trouble> {
+    let Query(asked) = asked.map_err(|_| unreadable())?;
+    let account = asked.account.trim();
+    let target = match account {
+        "" => StopTarget::of(&asked.what).ok_or_else(unreadable)?,
+        id => StopTarget::Account(id.to_owned()),
+    };
+    check(web, &target).await?;
+    Ok(target)
+}
+
+/// Refuses what is not there, as the command `stop` does.
+async fn check(web: &WebState, target: &StopTarget) -> Result<(), Trouble> {
+    match target {
+        StopTarget::Playbook(id) if !web.store.is_published(id).await? => {
+            Err(Trouble::NotFound("There is no such playbook."))
+        }
+        StopTarget::Channel(channel) if channel.properties().carries.is_none() => {
+            Err(Trouble::NotFound("Nothing leaves by this channel."))
+        }
+        StopTarget::Account(id) | StopTarget::AccountMail { account: id, .. } => {
+            match web.store.has_account(id).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Trouble::NotFound("There is no such account.")),
+                // A stop must not depend on the database of the accounts: it is for emergencies.
+                Err(error) => {
+                    tracing::warn!(
+                        error = describe_error(&error),
+                        "whether there is an account could not be looked up"
+                    );
+                    Ok(())
+                }
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn confirm(
+    web: &WebState,
+    deed: &'static str,
+    target: &StopTarget,
+    already: bool,
+    lines: Vec<String>,
+    waiting: Vec<String>,
+) -> Result<Response, Trouble> {
+    let page = ConfirmPage {
+        deed,
+        what: target.scope(),
+        target: target.to_string(),
+        already,
+        lines,
+        waiting,
+        longest: LONGEST_REASON,
+    };
+    Frame::new(web, "messages", None).await?.page(StatusCode::OK, "stop.html", page)
+}
+
+/// Whether waiting messages are among what a target names. Those of single
+/// accounts are not counted by account.
+fn concerns(target: &StopTarget, waiting: &WaitingMessages) -> bool {
+    match target {
+        StopTarget::All => true,
+        StopTarget::Playbook(id) => *id == waiting.playbook,
+        StopTarget::Channel(channel) => *channel == waiting.channel,
+        StopTarget::Account(_) | StopTarget::AccountMail { .. } | StopTarget::Daemon => false,
+    }
+}
+
+/// Whether nothing that is still stopped keeps these messages.
+fn goes(waiting: &WaitingMessages, left: &Stopped) -> bool {
+    !left.covers(&waiting.playbook) && !left.is(&StopTarget::Channel(waiting.channel))
+}
+
+fn named(waiting: &WaitingMessages) -> String {
+    let label = waiting.channel.properties().label;
+    match waiting.playbook.as_str() {
+        "" => format!("of kind “{label}”"),
+        playbook => format!("of {playbook}, kind “{label}”,"),
+    }
+}
+
+/// What becomes of waiting messages when nothing stops them.
+fn fate(waiting: &WaitingMessages) -> Vec<String> {
+    let mut lines = Vec::new();
+    if waiting.due > 0 {
+        lines.push(format!("{} {} may leave at once, each after one more look.", waiting.due, named(waiting)));
+    }
+    if waiting.expired > 0 {
+        lines.push(format!("{} {} came too late by now and will not be sent.", waiting.expired, named(waiting)));
+    }
+    lines
+}
+
+/// What comes of stopping a target.
+fn stop_lines(target: &StopTarget) -> Vec<String> {
+    const ONE_MORE: &str = "It holds before the next message leaves, for all daemons. A message that has passed its last \
+                            check by then, one a connection at most, is still finished.";
+    const MISSED: &str = "A run whose time comes in the meantime is skipped and not made up for later.";
+    let lines: &[&str] = match target {
+        StopTarget::All => &[
+            "Nobody is enrolled, no step goes on and nothing leaves: no mail, no notice, no webhook.",
+            ONE_MORE,
+            MISSED,
+            "These pages, and the links in mail that has left, work as before.",
+        ],
+        StopTarget::Playbook(_) => &[
+            "Nobody enters it any more, whoever is on the way stays where they stand, and its mail does not leave.",
+            ONE_MORE,
+            MISSED,
+            "Its open tasks stay open. Other playbooks go on.",
+        ],
+        StopTarget::Channel(_) => &["What would leave by this channel waits. Runs, waits and tasks go on.", ONE_MORE],
+        StopTarget::Account(_) => &[
+            "The account enters no playbook, whoever of it is on the way stays where they stand, and nothing leaves to it.",
+            ONE_MORE,
+            "Its open tasks stay open. Other accounts go on.",
+        ],
+        StopTarget::AccountMail { .. } => &[
+            "Mail of this class to the account waits, and is not sent when it comes too late. Its journeys go on.",
+            ONE_MORE,
+        ],
+        StopTarget::Daemon => &[],
+    };
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}
+
+/// What comes of letting a target go on.
+fn resume_lines(target: &StopTarget) -> Vec<String> {
+    let lines: &[&str] = match target {
+        StopTarget::All => &[
+            "Steps that are due by now go on at once, and runs begin with their next time. What is stopped by itself stays so.",
+        ],
+        StopTarget::Playbook(_) => &[
+            "Whoever is on the way goes on at once where a step is due by now, and its next run is at its next time.",
+            "If Keepwell stopped it because of its mail, what happened before does not count again.",
+        ],
+        StopTarget::Channel(_) => &["What waits for this channel leaves, each message after one more look."],
+        StopTarget::Account(_) => &["Its steps that are due by now go on at once, and it may enter playbooks again."],
+        StopTarget::AccountMail { .. } => {
+            &["Mail of this class that waits for the account leaves, each message after one more look."]
+        }
+        StopTarget::Daemon => &[],
+    };
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}
+
+fn unreadable() -> Trouble {
+    Trouble::refusal(StatusCode::BAD_REQUEST, "This does not say what is meant. Begin again from the list of stops.")
+}
+
+fn unread(rejected: FormRejection) -> Trouble {
+    Trouble::refusal(rejected.status(), "The form could not be read. Nothing was done.")
+}
