@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::journey::{JourneyLine, StateCount, state_label};
 use super::page::{account_href, account_name, below, moment};
 use crate::diagnostic::Diagnostic;
 use crate::facts::SubjectId;
@@ -96,7 +97,20 @@ pub struct PlaybookPage {
     /// Warnings of names that the customer store was never seen to hold.
     pub unseen: Vec<Diagnostic>,
     pub messages_href: String,
-    pub counts: Vec<Count>,
+    /// When it is looked at next.
+    pub slots: Vec<String>,
+    /// The page that asks whether to stop it, or to let it go on.
+    pub stop_href: String,
+    pub plan_href: String,
+    pub source_href: String,
+    pub revisions_href: String,
+    pub people_href: String,
+    pub journey: Vec<JourneyLine>,
+    pub counts: Vec<StateCount>,
+    /// How many stand or left at steps that the text does not have.
+    pub elsewhere: i64,
+    /// Of how many the reasons were read at a step, where there are more.
+    pub reasons_of: Option<i64>,
     pub runs: Vec<RunView>,
     pub enrollments: Vec<EnrollmentView>,
     /// Whether it helps.
@@ -142,18 +156,13 @@ pub struct GroupView {
 }
 
 #[derive(Serialize)]
-pub struct Count {
-    pub state: String,
-    pub count: i64,
-}
-
-#[derive(Serialize)]
 pub struct EnrollmentView {
     pub account: String,
     pub account_href: String,
     pub account_name: String,
     pub contact: Option<String>,
     pub state: String,
+    pub label: &'static str,
     pub shadow: bool,
     pub reason: Option<String>,
     pub step: Option<String>,
@@ -249,6 +258,7 @@ pub fn enrollment_view(row: EnrollmentRow, zone: Tz) -> EnrollmentView {
         account_href: account_href(&row.account_id),
         account: row.account_id,
         contact: row.contact_name,
+        label: state_label(&row.state),
         state: row.state,
         shadow: row.shadow,
         reason: row.reason,

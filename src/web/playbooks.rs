@@ -9,10 +9,11 @@ use axum::response::Response;
 use chrono_tz::Tz;
 
 use super::WebState;
+use super::journey::{Journey, people_path};
 use super::page::{Frame, Trouble, Web, account_href, below, href, moment};
 use super::playbook_views::{
-    BehindView, Broken, Count, Detail, PlaybookList, PlaybookPage, RunView, Summary, enrollment_view, held_name,
-    impact_view, run_view, trouble,
+    BehindView, Broken, Detail, PlaybookList, PlaybookPage, RunView, Summary, enrollment_view, held_name, impact_view,
+    run_view, trouble,
 };
 use crate::catalog;
 use crate::clock::Instant;
@@ -24,13 +25,19 @@ use crate::playbook::schedule::Schedule;
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
 use crate::playbook::{Mode, Playbook, SubjectKind};
 use crate::store::runs::playbooks::{Published, RevisionText};
-use crate::store::upkeep::stopped::{Stop, Stopped};
+use crate::store::upkeep::stopped::{Stop, StopTarget, Stopped};
 use crate::store::views::impact::ImpactTerms;
-use crate::store::views::web::{HeldRow, RunRow};
+use crate::store::views::web::{HeldRow, RunRow, StepCount};
 
 /// How many runs and enrollments the page of one playbook shows.
 const RUNS: i64 = 10;
-const ENROLLMENTS: i64 = 50;
+const ENROLLMENTS: i64 = 10;
+
+/// How many of the next slots are named.
+const SLOTS: usize = 5;
+
+/// Of how many who have left at a step in the same way the reasons are read.
+const REASONS_OF: i64 = 1_000;
 
 /// How many of those who wait in a held run are named.
 const SAMPLE: i64 = 10;
@@ -64,10 +71,25 @@ pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
     Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "playbooks.html", page)
 }
 
+/// The publication of a playbook.
+pub(super) async fn find_playbook(web: &WebState, id: &str) -> Result<Published, Trouble> {
+    let published = web.store.published().await?.into_iter().find(|one| one.id == id);
+    published.ok_or(Trouble::NotFound("There is no such playbook."))
+}
+
+/// What a playbook in force says; `None` where this version cannot read it.
+pub(super) async fn parse_playbook(web: &WebState, published: &Published) -> Result<Option<Playbook>, Trouble> {
+    Ok(texts(web, std::slice::from_ref(published)).await?.get(&published.id).and_then(parse))
+}
+
+fn parse(text: &RevisionText) -> Option<Playbook> {
+    let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
+    catalog::parse(&file, &mut Vec::new())
+}
+
 /// One playbook.
 pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
-    let published = web.store.published().await?.into_iter().find(|one| one.id == id);
-    let published = published.ok_or(Trouble::NotFound("There is no such playbook."))?;
+    let published = find_playbook(&web, &id).await?;
     let stopped = web.store.stopped().await?;
     let mut texts = texts(&web, std::slice::from_ref(&published)).await?;
     let unseen = match texts.get(&id) {
@@ -75,14 +97,11 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         None => Vec::new(),
     };
     let runs = web.store.runs_of(&id, RUNS).await?;
-    let counts: Vec<Count> = web
-        .store
-        .enrollment_counts()
-        .await?
-        .into_iter()
-        .filter(|(playbook, _, _)| *playbook == id)
-        .map(|(_, state, count)| Count { state, count })
-        .collect();
+    let written = texts.get(&id).and_then(parse);
+    let steps = written.as_ref().map_or(&[][..], |playbook| &playbook.steps);
+    let counts = web.store.step_counts(&id).await?;
+    let journey = Journey::new(&id, steps, &counts);
+    let reasons = web.store.step_reasons(&id, &journey.all_left(), REASONS_OF).await?;
     let rows = web.store.enrollments_of(&id, ENROLLMENTS).await?;
     let now = web.clock.now();
     let mut shown = Vec::new();
@@ -100,14 +119,32 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         count: one.count,
     });
     let all: i64 = counts.iter().map(|one| one.count).sum();
+    let is_stopped = stopped.stop_of(&id).is_some();
+    let stop_query = [("what", StopTarget::Playbook(id.clone()).scope())];
+    let stop_query = stop_query.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let path = below("/playbooks", &id);
+    let summary = summary(&web, published, &mut texts, &stopped, now);
+    let slots = match (&written, &summary.next_slot) {
+        (Some(playbook), Some(_)) => next_slots(playbook, web.zone, now),
+        _ => Vec::new(),
+    };
     let page = PlaybookPage {
-        playbook: Summary { trouble: trouble(&shown), ..summary(&web, published, &mut texts, &stopped, now) },
+        playbook: Summary { trouble: trouble(&shown), ..summary },
+        slots,
+        stop_href: href(if is_stopped { "/stops/resume" } else { "/stops/stop" }, &stop_query),
+        plan_href: format!("{path}/plan"),
+        source_href: format!("{path}/source"),
+        revisions_href: format!("{path}/revisions"),
+        people_href: people_path(&id),
+        journey: journey.lines(&reasons),
+        counts: journey.states(),
+        elsewhere: journey.elsewhere(),
+        reasons_of: reasons_bound(&counts),
         impact: impact_view(&impact, counted),
         behind: behind.collect(),
         unseen,
         messages_href: href("/messages", &[("playbook", &id)]),
         more: (all - rows.len() as i64).max(0),
-        counts,
         runs: shown,
         enrollments: rows.into_iter().map(|row| enrollment_view(row, web.zone)).collect(),
     };
@@ -149,10 +186,7 @@ fn summary(
     stopped: &Stopped,
     now: Instant,
 ) -> Summary {
-    let written: Option<Playbook> = texts.remove(&published.id).and_then(|text| {
-        let file = SourceFile { path: text.file.into(), text: text.text.into() };
-        catalog::parse(&file, &mut Vec::new())
-    });
+    let written = texts.remove(&published.id).as_ref().and_then(parse);
     let runs = published.present && !stopped.covers(&published.id);
     let mode = match &written {
         _ if !published.present => Some("paused"),
@@ -190,6 +224,23 @@ fn summary(
         held: 0,
         runs: Vec::new(),
     }
+}
+
+/// When it is looked at next; of one that is looked at each minute nothing is said.
+fn next_slots(playbook: &Playbook, zone: Tz, now: Instant) -> Vec<String> {
+    if playbook.on.as_ref().is_some_and(|on| on.every_minute) {
+        return Vec::new();
+    }
+    let Ok(schedule) = Schedule::parse(&playbook.schedule.text, playbook.timezone.unwrap_or(zone)) else {
+        return Vec::new();
+    };
+    let slots = std::iter::successors(schedule.next_after(now), |slot| schedule.next_after(*slot));
+    slots.take(SLOTS).map(|slot| moment(slot, zone)).collect()
+}
+
+/// Of how many the reasons were read at a step, where more have left there.
+fn reasons_bound(counts: &[StepCount]) -> Option<i64> {
+    counts.iter().any(|one| one.count > REASONS_OF).then_some(REASONS_OF)
 }
 
 /// When a playbook is looked at, in words.

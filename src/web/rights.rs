@@ -11,8 +11,8 @@ use super::access;
 use super::{Audience, WebState};
 use super::{
     account, account_journeys, account_pauses, accounts, answers, approvals, audit, brand, bulk, health, kpis, login,
-    message, message_states, messages, metrics, page, people, playbooks, preferences, reports, search, stages, stops,
-    suppressions, survey, task, task_notes, today, unsubscribe,
+    message, message_states, messages, metrics, page, people, plan, playbooks, preferences, reports, revisions, search,
+    stages, stops, suppressions, survey, task, task_notes, today, travellers, unsubscribe,
 };
 use crate::user::role::Role;
 
@@ -85,6 +85,10 @@ pub const ROUTES: &[Route] = routes! {
     Colleagues operator post "/approvals/{id}/discard" approvals::discard;
     Colleagues viewer   get  "/playbooks" playbooks::list;
     Colleagues viewer   get  "/playbooks/{id}" playbooks::show;
+    Colleagues viewer   get  "/playbooks/{id}/accounts" travellers::list;
+    Colleagues viewer   get  "/playbooks/{id}/plan" plan::show;
+    Colleagues viewer   get  "/playbooks/{id}/revisions" revisions::list;
+    Colleagues viewer   get  "/playbooks/{id}/source" revisions::source;
     Colleagues viewer   get  "/kpis" kpis::list;
     Colleagues viewer   get  "/kpis/{id}" kpis::show;
     Colleagues viewer   get  "/messages" messages::list;

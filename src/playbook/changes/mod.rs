@@ -3,6 +3,7 @@
 //! customers is found elsewhere.
 //!
 //! - `leaves` turns a value into the single values inside it.
+//! - `line_diff` compares two texts line by line.
 //! - `steps` compares steps, which it knows by their ids.
 //! - `words` is a sentence with quoted texts.
 
@@ -13,6 +14,7 @@ use super::scale::SURVEY_WORD;
 use super::yaml::{self, Entry, Node};
 
 mod leaves;
+pub mod line_diff;
 mod steps;
 mod words;
 

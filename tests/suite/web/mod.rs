@@ -24,6 +24,7 @@ mod approvals;
 mod connections;
 mod customers;
 mod damaged_links;
+mod journeys;
 mod kpis;
 mod logins;
 mod messages;
@@ -162,13 +163,6 @@ impl Site {
             .fetch_one(&self.pool)
             .await
             .expect("the task is there")
-    }
-
-    async fn recipients(&self) -> Vec<(String, serde_json::Value)> {
-        sqlx::query_as("select address_hash, suppressed from keepwell.recipients order by 1")
-            .fetch_all(&self.pool)
-            .await
-            .expect("the table is there")
     }
 }
 

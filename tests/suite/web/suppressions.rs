@@ -5,6 +5,15 @@ use keepwell::user::role::Role;
 
 use super::*;
 
+impl Site {
+    pub(super) async fn recipients(&self) -> Vec<(String, serde_json::Value)> {
+        sqlx::query_as("select address_hash, suppressed from keepwell.recipients order by 1")
+            .fetch_all(&self.pool)
+            .await
+            .expect("the table is there")
+    }
+}
+
 async fn suppress(site: &Site, address: &str, class: &str, source: &str) {
     site.store.suppress(address, Suppression { class, source }, now()).await.unwrap();
 }

@@ -3,6 +3,7 @@
 //!
 //! - `tasks`: the page of a task, and how many each has open;
 //! - `today`: the open tasks in the order of work, and what stands beside one;
+//! - `journeys`: who stands at which step of a playbook, and who has left there;
 //! - `runs`: the pages of playbooks, with runs and enrollments;
 //! - `approvals`: runs that wait for a person, and whom they would touch;
 //! - `deeds`: what people did;
@@ -24,6 +25,7 @@ mod answers;
 mod approvals;
 mod contact_wishes;
 mod deeds;
+mod journeys;
 mod messages;
 mod open_work;
 mod runs;
@@ -39,6 +41,7 @@ pub use answers::{AnswerCount, AnswerListFilter, AnswerListRow};
 pub use approvals::HeldOfCsm;
 pub use contact_wishes::Wish;
 pub use deeds::DeedRow;
+pub use journeys::{StepCount, StepGroup, StepReason, TravellerRow};
 pub use messages::{AttemptRow, MessageFilter, MessageRow, MessageWhole};
 pub use open_work::{OpenWork, WaitingMail};
 pub use runs::{EnrollmentRow, HeldRow, RunRow};
