@@ -16,6 +16,8 @@ import shutil
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 # How long a condition may take to hold, in seconds: long, since only a failure waits for its end.
 PATIENCE = 30
@@ -190,6 +192,18 @@ class Page:
             self.send("Page.navigate", url=self.base + address if address.startswith("/") else address)
         if self.status != status:
             raise PageFailure(f"{address} answers {self.status}, not {status}")
+
+    def is_page(self, address):
+        """Whether there is a page at an address, and not a file."""
+        cookies = self.send("Network.getCookies", urls=[self.base])["cookies"]
+        kept = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in cookies)
+        request = urllib.request.Request(self.base + address, headers={"cookie": kept}, method="HEAD")
+        try:
+            answer = urllib.request.urlopen(request, timeout=2 * PATIENCE)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return answer.headers.get_content_type() == "text/html"
 
     @contextlib.contextmanager
     def loading(self):

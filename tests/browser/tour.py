@@ -1,31 +1,33 @@
 """A tour of all pages: from the navigation by links of every kind, each seen in every view.
 
-The routes are read from `src/web/rights.rs`: a page to which no link leads, or
-that nobody has added here, is a failure.
+The routes are read from `src/web/rights.rs`, so that a new page is visited, too:
+one to which no link leads is a failure.
 """
 
 import re
 from urllib.parse import parse_qs, urlsplit
 
+from chromium import PageFailure, ProtocolError
 from view import ALL
 
 ROUTE = re.compile(r'^\s*(Colleagues|Customers)\s+\w+\s+get\s+"([^"]+)"', re.MULTILINE)
 
-# Where a page leads: its links, and its forms that ask.
+# What pages load: nothing links to these.
+PARTS = {"/keepwell.js", "/style.css"}
+
+# Where a page leads: its links, and its forms that ask, as they stand there.
 LINKS = """[
   ...[...document.querySelectorAll("a[href]")].map((link) => link.href),
-  ...[...document.querySelectorAll("form")].filter((form) => form.method === "get").map((form) => form.action),
+  ...[...document.querySelectorAll("form")].filter((form) => form.method === "get").map(
+    (form) => `${form.action}?${new URLSearchParams(new FormData(form))}`),
 ]"""
-
-# What is no page.
-FILES = {"/keepwell.js", "/style.css", "/answers.csv", "/accounts/{id}/reports/{report}/{at}/pdf"}
 
 
 def read_routes(source):
-    """The routes of pages, those without a variable first."""
+    """The routes that a link can lead to, those without a variable first."""
     with open(f"{source}/src/web/rights.rs") as file:
         routes = {path for _, path in ROUTE.findall(file.read())}
-    return sorted(routes - FILES, key=lambda route: (route.count("{"), route))
+    return sorted(routes - PARTS, key=lambda route: (route.count("{"), route))
 
 
 def find_route(routes, path):
@@ -36,6 +38,51 @@ def find_route(routes, path):
     return None
 
 
+class Tour:
+    """What has been seen, by kind: a route, and the names of what is asked for there."""
+
+    def __init__(self, routes, inspection):
+        self.routes = routes
+        self.inspection = inspection
+        self.kinds = set()
+
+    def visit(self, page, start, follows=lambda path: True):
+        """Looks at the page at an address and at those to which it leads, one of each kind."""
+        waiting = [start]
+        while waiting:
+            parts = urlsplit(waiting.pop(0))
+            route = find_route(self.routes, parts.path)
+            kind = f"{route} {' '.join(sorted(parse_qs(parts.query, keep_blank_values=True)))}".strip()
+            if route is None or kind in self.kinds:
+                continue
+            self.kinds.add(kind)
+            found = self.look(page, parts._replace(scheme="", netloc="", fragment="").geturl(), kind)
+            waiting += [link for link in found if link.startswith(f"{page.base}/") and follows(urlsplit(link).path)]
+
+    def look(self, page, address, kind, status=200):
+        """Looks at one page in each view, and returns where it leads."""
+        try:
+            page.show(ALL[0])
+            if not page.is_page(address):
+                return []
+            page.open(address, status)
+            links = page.evaluate(LINKS)
+            for view in ALL:
+                page.show(view)
+                self.inspection.look(page, kind)
+            return links
+        except (PageFailure, ProtocolError) as failure:
+            self.inspection.fail(page, kind, f"{address}: {failure}")
+            return []
+
+    def require_all(self):
+        """Every route has been seen."""
+        seen = {kind.split(" ")[0] for kind in self.kinds}
+        for route in self.routes:
+            if route not in seen:
+                self.inspection.failures.append(f"no link leads to {route}")
+
+
 def take_tour(page, strangers, routes, starts, inspection):
     """Looks at every page.
 
@@ -43,38 +90,11 @@ def take_tour(page, strangers, routes, starts, inspection):
     somebody who has not logged in, `starts` the addresses to which no page
     leads: those in mails, and those before the login.
     """
-    seen = set()
-
-    def look(page, address, kind, status=200):
-        page.show(ALL[0])
-        page.open(address, status)
-        links = page.evaluate(LINKS)
-        for view in ALL:
-            page.show(view)
-            inspection.look(page, kind)
-        return links
-
-    def visit(page, start, follows):
-        waiting = [start]
-        while waiting:
-            address = waiting.pop(0)
-            parts = urlsplit(address)
-            route = find_route(routes, parts.path)
-            names = sorted(parse_qs(parts.query, keep_blank_values=True))
-            kind = route and f"{route} {' '.join(names)}".strip()
-            if kind is None or kind in seen:
-                continue
-            seen.add(kind)
-            found = look(page, parts._replace(scheme="", netloc="", fragment="").geturl(), kind)
-            waiting += [link for link in found if link.startswith(f"{page.base}/") and follows(urlsplit(link).path)]
-
+    tour = Tour(routes, inspection)
     for start in starts:
-        visit(strangers, start, lambda path: path.startswith(("/u/", "/p/", "/s/")))
-    visit(page, "/", lambda path: True)
-    look(page, "/accounts/nobody", "not found", 404)
-    look(strangers, "/u/damaged", "a damaged link", 404)
-    visited = {kind.split(" ")[0] for kind in seen}
-    for route in routes:
-        if route not in visited:
-            inspection.failures.append(f"no link leads to {route}; a file needs its name in tests/browser/tour.py")
-    return len(seen)
+        tour.visit(strangers, start, lambda path: path.startswith(("/u/", "/p/", "/s/")))
+    tour.visit(page, "/")
+    tour.look(page, "/accounts/nobody", "not found", 404)
+    tour.look(strangers, "/u/damaged", "a damaged link", 404)
+    tour.require_all()
+    return len(tour.kinds)
