@@ -160,7 +160,8 @@ class Page:
             response = values["response"]
             if values["type"] == "Document":
                 self.status = response["status"]
-            elif response["status"] >= 400:
+            elif response["status"] >= 400 and not response["url"].endswith("/favicon.ico"):
+                # That one is asked for by the browser, and not by the page.
                 self.troubles.append(f"{response['url']} answers {response['status']}")
         elif event == "Runtime.exceptionThrown":
             details = values["exceptionDetails"]
@@ -193,8 +194,8 @@ class Page:
         if self.status != status:
             raise PageFailure(f"{address} answers {self.status}, not {status}")
 
-    def is_page(self, address):
-        """Whether there is a page at an address, and not a file."""
+    def ask(self, address):
+        """The status and the type of what is at an address, with the cookies of this page."""
         cookies = self.send("Network.getCookies", urls=[self.base])["cookies"]
         kept = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in cookies)
         request = urllib.request.Request(self.base + address, headers={"cookie": kept}, method="HEAD")
@@ -203,7 +204,7 @@ class Page:
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
-            return answer.headers.get_content_type() == "text/html"
+            return answer.status, answer.headers.get_content_type()
 
     @contextlib.contextmanager
     def loading(self):
