@@ -128,12 +128,16 @@ fn row(
         Reading::Missing(lack) => words.lack(lack).to_owned(),
     };
     let change = figure.change();
+    let difference = |change: f64| match unit {
+        Some("%") => words.points(&number(change, locale)),
+        unit => with_unit(change, unit, locale),
+    };
     let sign = |change: f64| if rounded(change) > 0.0 { "+" } else { "" };
     SheetRow {
         label: figure.label.text(language).to_owned(),
         before: reading(&figure.before),
         after: reading(&figure.after),
-        change: change.map(|change| format!("{}{}", sign(change), with_unit(change, unit, locale))).unwrap_or_default(),
+        change: change.map(|change| format!("{}{}", sign(change), difference(change))).unwrap_or_default(),
         // What a figure that shall fall is worth is no value, but a cost.
         worth: figure.worth().filter(|_| !figure.falls).map(money),
         rate: figure.rate.filter(|_| figure.worth().is_some()).map(|rate| words.rate(rate, &money(rate.value))),

@@ -54,6 +54,14 @@ impl Words {
         }
     }
 
+    /// How far two percentages are apart.
+    pub fn points(&self, number: &str) -> String {
+        match self.is_chinese {
+            true => format!("{number} 个百分点"),
+            false => format!("{number} percentage points"),
+        }
+    }
+
     /// What all figures together are worth more than before.
     pub fn gain(&self, gain: f64, money: &str) -> String {
         match (self.is_chinese, gain) {

@@ -60,10 +60,10 @@ impl Identity {
         let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).map(str::trim).collect();
         // The last ones were written by our own proxies.
         for hop in hops.iter().rev() {
-            match hop.parse() {
-                Ok(address) if self.trusts(address) => {}
-                Ok(address) => return Some(address),
-                Err(_) => break,
+            match address_of(hop) {
+                Some(address) if self.trusts(address) => {}
+                Some(address) => return Some(address),
+                None => break,
             }
         }
         Some(peer)
@@ -136,4 +136,28 @@ impl Identity {
 /// The other end of the connection.
 fn peer(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip())
+}
+
+/// The address that a proxy wrote: alone, or with a port as some do.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let with_port = || hop.parse().ok().map(|socket: SocketAddr| socket.ip());
+    bare.unwrap_or(hop).parse().ok().or_else(with_port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address_of;
+
+    #[test]
+    fn a_hop_may_have_a_port() {
+        let of = |hop: &str| address_of(hop).map(|address| address.to_string()).unwrap_or_default();
+        assert_eq!(of("192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("192.0.2.7:4711"), "192.0.2.7");
+        assert_eq!(
+            (of("2001:db8::1"), of("[2001:db8::1]"), of("[2001:db8::1]:443")),
+            ("2001:db8::1".into(), "2001:db8::1".into(), "2001:db8::1".into())
+        );
+        assert_eq!((of("unknown"), of("")), (String::new(), String::new()));
+    }
 }

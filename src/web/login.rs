@@ -68,7 +68,7 @@ pub(super) async fn log_in(
     let Form(given) = form.map_err(unreadable)?;
     let then = page_here(&given.then);
     let client = web.identity.client(&headers, &extensions);
-    let scopes = [AttemptScope::of_user(&given.name), AttemptScope::of_address(client)];
+    let scopes = AttemptScope::of_login(&given.name, client);
     if let Err(waiting) = web.store.begin_attempt(&scopes, web.clock.now()).await? {
         let seconds = waiting.num_seconds() + 1;
         let words = format!("There were too many attempts. Please try again in {seconds} seconds.");

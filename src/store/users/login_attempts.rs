@@ -1,5 +1,5 @@
 //! Failed logins, counted by all daemons together: by the name that is tried and
-//! by the address it comes from.
+//! by the network it comes from.
 
 use chrono::Duration;
 
@@ -56,15 +56,15 @@ impl Store {
         Ok(Ok(()))
     }
 
-    /// Takes an attempt back that was right: the failures of the name before it
-    /// are forgotten, those of the address are not.
+    /// Takes an attempt back that was right: the failures of the name from this network
+    /// are forgotten, those of others are not.
     pub async fn forgive_attempt(&self, scopes: &[AttemptScope], now: Instant) -> sqlx::Result<()> {
         for scope in scopes {
             let forgiven = match scope {
-                AttemptScope::User(_) => {
+                AttemptScope::UserFrom { .. } => {
                     sqlx::query("delete from keepwell.login_attempts where scope = $1").bind(scope.key())
                 }
-                AttemptScope::Address(_) => sqlx::query(
+                AttemptScope::User(_) | AttemptScope::Network(_) => sqlx::query(
                     "update keepwell.login_attempts set failures = greatest(failures - 1, 0), free_at = $2
                      where scope = $1",
                 )

@@ -99,6 +99,19 @@ async fn money_is_shown_by_a_rate_that_can_be_read() {
 }
 
 #[tokio::test]
+async fn percentages_differ_by_points() {
+    let world = World::new().await;
+    world.playbook(&QUARTER.replace("unit: hours", "unit: \"%\""));
+    customer(&world).await;
+    world.run_at(MONDAY).await;
+    let made = report(&world, "a1", MONDAY).await;
+    for (locale, change) in [("en", "+6 percentage points"), ("zh", "+6 个百分点")] {
+        let row = &Sheet::of(&made, locale, "en").rows[1];
+        assert_eq!((row.before.as_str(), row.after.as_str(), row.change.as_str()), ("2%", "8%", change));
+    }
+}
+
+#[tokio::test]
 async fn a_report_shows_the_goals_of_its_instant() {
     let world = World::new().await;
     world.playbook(QUARTER);

@@ -8,6 +8,7 @@ use keepwell::config::Config;
 use keepwell::ids::Actor;
 use keepwell::store::Store;
 use keepwell::store::users::{NewUser, UserAnswer, UserChange};
+use keepwell::user::attempts::AttemptScope;
 use keepwell::user::password::hash_password;
 use keepwell::user::role::Role;
 use keepwell::web::{Audience, WebState, router};
@@ -202,11 +203,30 @@ async fn a_thousand_wrong_tries_are_throttled_and_lock_nobody_out() {
     // What waits does not count, so the wait ends.
     let in_time = site.at(later + Duration::seconds(seconds)).await;
     assert_eq!(in_time.log_in("ines", PASSWORD).await.status, StatusCode::SEE_OTHER);
-    let rows: i64 = sqlx::query_scalar("select count(*) from keepwell.login_attempts where scope = 'user:ines'")
-        .fetch_one(&site.pool)
-        .await
-        .unwrap();
+    let rows: i64 =
+        sqlx::query_scalar("select count(*) from keepwell.login_attempts where scope = 'user-from:unknown ines'")
+            .fetch_one(&site.pool)
+            .await
+            .unwrap();
     assert_eq!(rows, 0, "what was wrong before is forgotten");
+}
+
+/// Whoever tries a name from many networks does not keep its user from logging in.
+#[tokio::test]
+async fn tries_from_everywhere_lock_nobody_out() {
+    let site = Site::empty().await;
+    let begin = async |address: &str, at: Instant| {
+        let scopes = AttemptScope::of_login("ines", address.parse().ok());
+        site.store.begin_attempt(&scopes, at).await.unwrap()
+    };
+    let mut later = now();
+    for number in 0..150 {
+        later = now() + Duration::seconds(2 * number);
+        begin(&format!("198.51.100.{number}"), later).await.expect("each waits for those of its own network");
+    }
+    let waiting = begin("192.0.2.1", later).await.expect_err("it is slower for all");
+    assert!(waiting <= Duration::seconds(2), "{waiting}");
+    begin("192.0.2.1", later + waiting).await.expect("and no more than that");
 }
 
 #[tokio::test]
@@ -233,10 +253,7 @@ async fn an_address_that_tries_many_names_waits_as_well() {
 async fn attempts_at_once_are_counted_together() {
     let site = Site::filled().await;
     let other = Store::connect((*site.pool.connect_options()).clone(), 4);
-    let scopes = [
-        keepwell::user::attempts::AttemptScope::of_user("ines"),
-        keepwell::user::attempts::AttemptScope::of_address(None),
-    ];
+    let scopes = AttemptScope::of_login("ines", None);
     let mut all = tokio::task::JoinSet::new();
     for number in 0..24 {
         let (store, scopes) = (if number % 2 == 0 { site.store.clone() } else { other.clone() }, scopes.clone());
