@@ -4,16 +4,22 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
 use super::fact;
-use super::page::{Frame, Trouble, Web, account_href, href};
+use super::page::{Frame, Trouble, Web, account_href, date, href};
 use super::task_view::UNASSIGNED;
-use crate::store::views::web::{AccountFilter, AccountOwner, AccountRow, read_json};
+use crate::playbook::local_time;
+use crate::store::views::web::{AccountDate, AccountFilter, AccountOwner, AccountRow, Span, read_json};
 
 /// How many accounts one page shows.
 const AT_MOST: usize = 50;
+
+/// What an address says of accounts that are in no stage.
+pub(super) const NO_STAGE: &str = "none";
 
 /// What the list is asked for.
 #[derive(Debug, Deserialize)]
@@ -21,6 +27,20 @@ pub(super) struct AccountQuery {
     q: Option<String>,
     /// A CSM's id, or `unassigned`.
     csm: Option<String>,
+    tier: Option<String>,
+    /// A stage, or `none`.
+    stage: Option<String>,
+    /// `yes`: those that have left; `no`: the others.
+    left: Option<String>,
+    /// `yes`: those that are activated.
+    activated: Option<String>,
+    /// Of what the two days below are: `renewal`, `sign-up`, `churn` or `activation`.
+    date: Option<String>,
+    /// The first day, and the last one.
+    since: Option<String>,
+    until: Option<String>,
+    /// `yes`: those whose renewal lay between the two days and moved on.
+    renewed: Option<String>,
     /// What the page before was in order of at its end, and the account there.
     from: Option<String>,
     after: Option<String>,
@@ -32,6 +52,9 @@ struct AccountList {
     /// Whether only some accounts are asked for.
     narrowed: bool,
     csms: Vec<CsmChoice>,
+    /// What narrows the list further, for the form, and in words.
+    kept: Vec<(&'static str, String)>,
+    only: Vec<String>,
     accounts: Vec<AccountLine>,
     first_href: Option<String>,
     next_href: Option<String>,
@@ -66,23 +89,104 @@ pub(super) fn unreadable(_: QueryRejection) -> Trouble {
     Trouble::refusal(StatusCode::BAD_REQUEST, "This address cannot be read. Begin again from the list of accounts.")
 }
 
+impl AccountQuery {
+    /// The parts that no field of the form has, as pairs of an address.
+    fn kept(&self) -> Vec<(&'static str, String)> {
+        let parts = [
+            ("tier", &self.tier),
+            ("stage", &self.stage),
+            ("left", &self.left),
+            ("activated", &self.activated),
+            ("date", &self.date),
+            ("since", &self.since),
+            ("until", &self.until),
+            ("renewed", &self.renewed),
+        ];
+        let parts = parts.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+        parts.filter(|(_, value)| !value.is_empty()).collect()
+    }
+
+    /// What they ask for.
+    fn narrowing(&self, zone: Tz) -> Result<AccountFilter, Trouble> {
+        const UNREADABLE: Trouble = Trouble::Refused(
+            StatusCode::BAD_REQUEST,
+            "This address cannot be read. Begin again from the list of accounts.",
+        );
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let yes_or_no = |text: &Option<String>| match given(text).as_deref() {
+            None => Ok(None),
+            Some("yes") => Ok(Some(true)),
+            Some("no") => Ok(Some(false)),
+            Some(_) => Err(UNREADABLE),
+        };
+        let day = |text: &Option<String>| -> Option<NaiveDate> { given(text)?.parse().ok() };
+        let date = match given(&self.date) {
+            None => None,
+            Some(word) => {
+                let date = AccountDate::ALL.into_iter().find(|date| date.word() == word).ok_or(UNREADABLE)?;
+                let (since, until) = day(&self.since).zip(day(&self.until)).ok_or(UNREADABLE)?;
+                let midnight = |day: NaiveDate| local_time::instant(zone, day.and_time(NaiveTime::MIN));
+                let behind = until.succ_opt().ok_or(UNREADABLE)?;
+                // What Postgres can hold.
+                if since.year() < 1000 || behind.year() > 9999 {
+                    return Err(UNREADABLE);
+                }
+                Some((date, Span { from: midnight(since), until: midnight(behind) }))
+            }
+        };
+        Ok(AccountFilter {
+            tier: given(&self.tier),
+            stage: given(&self.stage).map(|stage| if stage == NO_STAGE { String::new() } else { stage }),
+            left: yes_or_no(&self.left)?,
+            activated: yes_or_no(&self.activated)? == Some(true),
+            renewed: date.is_some() && yes_or_no(&self.renewed)? == Some(true),
+            date,
+            ..AccountFilter::default()
+        })
+    }
+}
+
+/// What narrows a list, apart from words and a CSM.
+fn in_words(filter: &AccountFilter, zone: Tz) -> Vec<String> {
+    let mut words = Vec::new();
+    words.extend(filter.tier.as_ref().map(|tier| format!("are in tier {tier}")));
+    words.extend(filter.stage.as_ref().map(|stage| match stage.as_str() {
+        "" => "are in no stage".to_owned(),
+        stage => format!("are in stage {stage}"),
+    }));
+    words.extend(filter.left.map(|left| if left { "have left" } else { "have not left" }.to_owned()));
+    words.extend(filter.activated.then(|| "are activated".to_owned()));
+    words.extend(filter.date.map(|(which, span)| {
+        let what = match which {
+            AccountDate::Renewal if filter.renewed => "renewed a contract that was due",
+            AccountDate::Renewal => "renew",
+            AccountDate::SignUp => "signed up",
+            AccountDate::Churn => "left",
+            AccountDate::Activation => "were activated",
+        };
+        format!("{what} from {} to {}", date(span.from, zone), date(span.until - TimeDelta::seconds(1), zone))
+    }));
+    words
+}
+
 /// Accounts in order of their names.
 pub(super) async fn list(
     State(web): Web,
     asked: Result<Query<AccountQuery>, QueryRejection>,
 ) -> Result<Response, Trouble> {
     let Query(asked) = asked.map_err(unreadable)?;
-    let words = asked.q.map(|q| q.trim().to_owned()).filter(|q| !q.is_empty());
-    let csm = asked.csm.filter(|csm| !csm.is_empty());
+    let words = asked.q.as_ref().map(|q| q.trim().to_owned()).filter(|q| !q.is_empty());
+    let csm = asked.csm.clone().filter(|csm| !csm.is_empty());
+    let kept = asked.kept();
     let owner = match csm.as_deref() {
         None => AccountOwner::Anybody,
         Some(UNASSIGNED) => AccountOwner::Nobody,
         Some(id) => AccountOwner::Csm(id.to_owned()),
     };
     let names = web.store.csm_names().await?;
-    let after = asked.from.zip(asked.after);
+    let after = asked.from.clone().zip(asked.after.clone());
     let is_later = after.is_some();
-    let filter = AccountFilter { owner, words, after };
+    let filter = AccountFilter { owner, words, after, ..asked.narrowing(web.zone)? };
     let mut rows = web.store.accounts_page(&filter, AT_MOST as i64 + 1).await?;
     if let AccountOwner::Csm(id) = &filter.owner
         && rows.is_empty()
@@ -92,8 +196,10 @@ pub(super) async fn list(
     }
     let more = rows.len() > AT_MOST;
     rows.truncate(AT_MOST);
+    let kept_pairs = kept.iter().map(|(name, value)| (*name, value.as_str()));
     let narrowed = [("q", filter.words.as_deref()), ("csm", csm.as_deref())];
-    let narrowed: Vec<(&str, &str)> = narrowed.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let narrowed: Vec<(&str, &str)> =
+        narrowed.into_iter().filter_map(|(name, value)| Some((name, value?))).chain(kept_pairs).collect();
     let next_href = rows.last().filter(|_| more).map(|last| {
         let mut pairs = narrowed.clone();
         pairs.extend([("from", last.sort_key.as_str()), ("after", last.id.as_str())]);
@@ -103,9 +209,11 @@ pub(super) async fn list(
         first_href: is_later.then(|| href("/accounts", &narrowed)),
         narrowed: !narrowed.is_empty(),
         csms: csm_choices(names, &filter.owner, csm.as_deref()),
+        only: in_words(&filter, web.zone),
         accounts: rows.into_iter().map(|row| line(&web, row)).collect(),
         next_href,
         q: filter.words.unwrap_or_default(),
+        kept,
     };
     Frame::new(&web, "accounts", None).await?.page(StatusCode::OK, "accounts.html", page)
 }

@@ -121,7 +121,7 @@ fn view(definition: KpiDefinition) -> DefinitionView {
 }
 
 /// The unit of a figure whose definition is gone.
-fn unit_of(word: &str) -> &'static str {
+pub(super) fn unit_of(word: &str) -> &'static str {
     let known = crate::playbook::document::KpiUnit::ALL.iter().find(|unit| unit.name() == word);
     known.map_or("count", |unit| unit.name())
 }
@@ -168,7 +168,7 @@ fn not_made_yet(id: String, definition: KpiDefinition) -> KpiLine {
 }
 
 /// A figure as people read it: `4.5 %`, `12,300`, `6 days`.
-fn figure(value: f64, unit: &str) -> String {
+pub(super) fn figure(value: f64, unit: &str) -> String {
     let decimals = match unit {
         "money" if value.abs() >= 100.0 => 0,
         "count" if value.abs() >= 100.0 => 0,
@@ -184,7 +184,7 @@ fn figure(value: f64, unit: &str) -> String {
     }
 }
 
-fn signed(change: f64, unit: &str) -> String {
+pub(super) fn signed(change: f64, unit: &str) -> String {
     let text = figure(change.abs(), unit);
     let sign = match change {
         change if change > 0.0 => "+",

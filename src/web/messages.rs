@@ -16,7 +16,7 @@ use crate::clock::Instant;
 use crate::message::channel::Witness;
 use crate::message::state::State;
 use crate::playbook::calendar::local_date;
-use crate::store::views::web::{AccountFilter, AccountOwner, MessageFilter, MessageRow};
+use crate::store::views::web::{AccountFilter, MessageFilter, MessageRow};
 
 /// How many messages one page shows.
 const AT_MOST: usize = 50;
@@ -227,7 +227,7 @@ async fn find_customers(web: &WebState, customer: String) -> Result<(Vec<String>
     if web.store.has_account(&customer).await? {
         return Ok((vec![customer], None));
     }
-    let filter = AccountFilter { owner: AccountOwner::Anybody, words: Some(customer.clone()), after: None };
+    let filter = AccountFilter { words: Some(customer.clone()), ..AccountFilter::default() };
     let mut rows = web.store.accounts_page(&filter, CUSTOMERS as i64 + 1).await?;
     let many = (rows.len() > CUSTOMERS).then_some(CUSTOMERS);
     rows.truncate(CUSTOMERS);

@@ -11,8 +11,8 @@ use super::access;
 use super::{Audience, WebState};
 use super::{
     account, account_journeys, account_pauses, accounts, answers, approvals, audit, brand, bulk, health, kpis, login,
-    message, message_states, messages, metrics, page, people, plan, playbooks, preferences, reports, revisions, search,
-    stages, stops, suppressions, survey, task, task_notes, today, travellers, unsubscribe,
+    message, message_states, messages, metrics, overview, page, people, plan, playbooks, preferences, reports,
+    revisions, search, stages, stops, suppressions, survey, task, task_notes, today, travellers, unsubscribe,
 };
 use crate::user::role::Role;
 
@@ -76,6 +76,10 @@ pub const ROUTES: &[Route] = routes! {
     Colleagues viewer   get  "/accounts/{id}/reports/{report}/{at}" reports::show;
     Colleagues viewer   get  "/accounts/{id}/reports/{report}/{at}/pdf" reports::show_pdf;
     Colleagues viewer   get  "/stages" stages::show;
+    Colleagues viewer   get  "/overview" overview::show;
+    Colleagues viewer   get  "/overview.csv" overview::export;
+    Colleagues viewer   get  "/overview/tasks" overview::tasks;
+    Colleagues viewer   get  "/overview/mails" overview::mails;
     Colleagues viewer   get  "/answers" answers::list;
     Colleagues viewer   get  "/answers.csv" answers::export;
     Colleagues csm      post "/answers/{id}/tags" answers::tag;

@@ -27,7 +27,7 @@ use crate::store::views::web::{IN_ORDER, Inbox, OpenCount, TodayCount, TodayFilt
 const AT_MOST: i64 = 50;
 
 /// What stands in a link for the tasks of all colleagues.
-const EVERYBODY: &str = "everybody";
+pub(super) const EVERYBODY: &str = "everybody";
 
 const NOBODY: &str = "Unassigned";
 

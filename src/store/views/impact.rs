@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 
+use super::recorded::{recorded_number, recorded_time};
 use crate::catalog;
 use crate::clock::Instant;
 use crate::enrollment::holdout::Arm;
@@ -32,9 +33,6 @@ pub struct ImpactTerms {
     /// How long a task takes.
     pub minutes_per_task: Option<u32>,
 }
-
-/// A date, or an instant, that Postgres reads without an error when its day is the first.
-const ISO_8601: &str = "^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?$";
 
 /// Each playbook with its goal window in seconds; the statements take them so.
 struct Windows {
@@ -194,20 +192,8 @@ fn arms_sql(store: &Store) -> String {
         ),
         false => "(select null::jsonb as became where false)".to_owned(),
     };
-    // What cannot be a number or a time is missing, never an error.
-    let number = |json: &str| {
-        format!(
-            "case when jsonb_typeof({json} -> 'mrr') = 'number' and abs(({json} ->> 'mrr')::numeric) < 1e15 then ({json} ->> 'mrr')::float8 end"
-        )
-    };
-    // A day that its month does not have, such as 30 February, is counted on from its first.
-    let time = |json: &str| {
-        let text = format!("{json} ->> 'renewal_at'");
-        format!(
-            "case when {text} ~ '{ISO_8601}' then (left({text}, 7) || '-01' || substr({text}, 11))::timestamptz
-                 + (substr({text}, 9, 2)::int - 1) * interval '1 day' end"
-        )
-    };
+    let number = |json: &str| recorded_number(json, "mrr");
+    let time = |json: &str| recorded_time(json, "renewal_at");
     let (mrr_before, mrr_after) = (number("p.became"), number("q.became"));
     let (due_before, due_after) = (time("p.became"), time("q.became"));
     let (at_draw, at_end) = (lookup("j.at"), lookup("j.at + $4"));

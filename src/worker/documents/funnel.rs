@@ -126,6 +126,11 @@ impl Cells {
     }
 }
 
+/// The stages or tiers of the published document, in its order; none without one.
+pub async fn levels(store: &Store, standing: Standing) -> anyhow::Result<Vec<String>> {
+    Ok(frame(store, standing).await?.ids)
+}
+
 /// What the published document says. A revision that cannot be read says nothing.
 async fn frame(store: &Store, standing: Standing) -> anyhow::Result<Frame> {
     let published = store.published_documents().await?;

@@ -29,6 +29,7 @@ mod kpis;
 mod logins;
 mod messages;
 mod metrics;
+mod overview;
 mod people;
 mod preferences;
 mod proxies;

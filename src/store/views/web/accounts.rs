@@ -5,8 +5,9 @@ use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use crate::clock::Instant;
-use crate::facts::Standing;
+use crate::facts::{Standing, Subject, Type};
 use crate::store::customers::facts::or_found;
+use crate::store::views::recorded::recorded_time;
 use crate::store::{Relation, Store};
 
 /// Whose accounts.
@@ -20,10 +21,62 @@ pub enum AccountOwner {
     Csm(String),
 }
 
+/// A date of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountDate {
+    Renewal,
+    SignUp,
+    Churn,
+    Activation,
+}
+
+impl AccountDate {
+    pub const ALL: [AccountDate; 4] =
+        [AccountDate::Renewal, AccountDate::SignUp, AccountDate::Churn, AccountDate::Activation];
+
+    /// What an address says.
+    pub fn word(self) -> &'static str {
+        match self {
+            AccountDate::Renewal => "renewal",
+            AccountDate::SignUp => "sign-up",
+            AccountDate::Churn => "churn",
+            AccountDate::Activation => "activation",
+        }
+    }
+
+    /// The column of accounts that has it.
+    pub fn column(self) -> &'static str {
+        match self {
+            AccountDate::Renewal => "renewal_at",
+            AccountDate::SignUp => "signed_up_at",
+            AccountDate::Churn => "churned_at",
+            AccountDate::Activation => "activated_at",
+        }
+    }
+}
+
+/// From an instant on, until before another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub from: Instant,
+    pub until: Instant,
+}
+
 /// Which accounts a page of the list shows; every given part must fit.
 #[derive(Clone, Debug, Default)]
 pub struct AccountFilter {
     pub owner: AccountOwner,
+    pub tier: Option<String>,
+    /// The stage, or empty: in none.
+    pub stage: Option<String>,
+    /// Whether only those that have left, or only those that have not.
+    pub left: Option<bool>,
+    /// Only those that are activated.
+    pub activated: bool,
+    /// Those of whom this date lies in a span.
+    pub date: Option<(AccountDate, Span)>,
+    /// Those whose renewal was in that span and moved on to a later date.
+    pub renewed: bool,
     /// What the account's name or id has in it, or the name or address of one of
     /// its contacts, in any case of letters.
     pub words: Option<String>,
@@ -86,10 +139,36 @@ pub struct AccountEnrollmentRow {
     pub shadow: bool,
 }
 
+/// How long before and after a period a renewal date of it may be moved on and still
+/// counts as won.
+const MOVED_WITHIN: &str = "interval '120 days'";
+
 /// The list is in order of names as people look them up.
 const SORT_KEY: &str = "lower(coalesce(btrim(a.name), ''))";
 
+/// The accounts whose renewal date lay between two parameters and moved on to a later one,
+/// as a select of ids; of none where the store keeps no history.
+pub(super) fn renewed_accounts(store: &Store, from: &str, until: &str) -> String {
+    format!(
+        "select r.account_id
+         from (select h.account_id, {} as due, {} as next, h.became ->> 'status' as status
+               from {} h
+               where h.at >= {from} - {MOVED_WITHIN} and h.at < {until} + {MOVED_WITHIN}
+                 and h.was ? 'renewal_at' and h.became is not null) r
+         where r.due >= {from} and r.due < {until} and r.next > r.due and r.status is distinct from 'churned'",
+        recorded_time("h.was", "renewal_at"),
+        recorded_time("h.became", "renewal_at"),
+        store.relation(Relation::Changes)
+    )
+}
+
 impl Store {
+    /// Whether the customer store has this column of accounts as a time.
+    pub fn has_account_date(&self, date: AccountDate) -> bool {
+        let column = self.schema().column(Subject::Account, date.column());
+        column.is_some_and(|column| column.ty == Type::Time)
+    }
+
     /// Accounts in order of their names, at most `limit`.
     pub async fn accounts_page(&self, filter: &AccountFilter, limit: i64) -> sqlx::Result<Vec<AccountRow>> {
         let [accounts, contacts, csms] =
@@ -102,6 +181,28 @@ impl Store {
         };
         let has = |column: &str| format!("strpos(lower({column}), lower($2)) > 0");
         let tier = self.standing_now(Standing::Tier);
+        let of_tier = match filter.tier {
+            Some(_) => format!("to_jsonb({tier}) #>> '{{}}' = $6"),
+            None => "$6::text is null".to_owned(),
+        };
+        let of_stage = match filter.stage {
+            Some(_) => format!("coalesce({}, '') = $7", self.standing_now(Standing::Stage)),
+            None => "$7::text is null".to_owned(),
+        };
+        let has_left = match filter.left {
+            Some(true) => "a.status = 'churned'",
+            Some(false) => "a.status <> 'churned'",
+            None => "true",
+        };
+        let is_activated = if filter.activated { "a.activated_at is not null" } else { "true" };
+        let in_span = match filter.date {
+            Some(_) if filter.renewed => format!("a.id in ({})", renewed_accounts(self, "$8", "$9")),
+            Some((date, _)) if self.has_account_date(date) => {
+                format!("a.{0} >= $8 and a.{0} < $9", date.column())
+            }
+            // What the store does not say, or nothing is asked for.
+            _ => "$8::timestamptz is null and $9::timestamptz is null".to_owned(),
+        };
         let contact_has = format!("({} or {})", has("k.name"), has("k.email"));
         // Only our own constants are put together here; values are bound.
         let sql = format!(
@@ -117,6 +218,7 @@ impl Store {
                    and ($2::text is null or {name_has} or {id_has}
                         or a.id in (select k.account_id from {contacts} k where {contact_has}))
                    and ($3::text is null or ({SORT_KEY}, a.id) > ($3, {after}))
+                   and {of_tier} and {of_stage} and {has_left} and {is_activated} and {in_span}
                  order by {SORT_KEY}, a.id limit $5) p
              left join {csms} c on c.id = p.csm_id
              left join lateral (
@@ -137,6 +239,10 @@ impl Store {
             .bind(sort_key)
             .bind(id)
             .bind(limit)
+            .bind(&filter.tier)
+            .bind(&filter.stage)
+            .bind(filter.date.map(|(_, span)| span.from))
+            .bind(filter.date.map(|(_, span)| span.until))
             .fetch_all(&mut *self.read().await?)
             .await
     }

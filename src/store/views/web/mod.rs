@@ -10,6 +10,7 @@
 //! - `messages`: the list of messages and the page of one;
 //! - `suppressions`: addresses that want no mail, and whose they are;
 //! - `stops`: since when what is stopped is, and what waits behind it;
+//! - `overview`: what managers count of a period and a segment;
 //! - `answers`: answers to surveys, and how they went from month to month;
 //! - `accounts`: the list of accounts, and what the page of one begins with;
 //! - `account_courses`: how an account's scores and tickets went;
@@ -28,6 +29,7 @@ mod deeds;
 mod journeys;
 mod messages;
 mod open_work;
+mod overview;
 mod runs;
 mod stops;
 mod suppressions;
@@ -36,7 +38,9 @@ mod timeline;
 mod today;
 
 pub use account_courses::ScorePoint;
-pub use accounts::{AccountEnrollmentRow, AccountFilter, AccountHeader, AccountOwner, AccountRow, read_json};
+pub use accounts::{
+    AccountDate, AccountEnrollmentRow, AccountFilter, AccountHeader, AccountOwner, AccountRow, Span, read_json,
+};
 pub use answers::{AnswerCount, AnswerListFilter, AnswerListRow};
 pub use approvals::HeldOfCsm;
 pub use contact_wishes::Wish;
@@ -44,6 +48,10 @@ pub use deeds::DeedRow;
 pub use journeys::{StepCount, StepGroup, StepReason, TravellerRow};
 pub use messages::{AttemptRow, MessageFilter, MessageRow, MessageWhole};
 pub use open_work::{OpenWork, WaitingMail};
+pub use overview::{
+    EndedRow, EndedTasks, ListPart, MailCount, OnboardingStage, OpenTasks, RenewalEnds, RenewalMonth, RenewalRow,
+    Segment,
+};
 pub use runs::{EnrollmentRow, HeldRow, RunRow};
 pub use suppressions::{SuppressedContact, SuppressedRow, SuppressionFilter};
 pub use tasks::{Inbox, OpenCount, TaskRow};

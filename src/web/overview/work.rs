@@ -1,0 +1,269 @@
+//! Tasks, workload, mails and playbooks of an overview.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::address::OverviewAddress;
+use super::chart::{ChartValue, bars};
+use super::parts::{
+    OverviewCard, OverviewCell, OverviewFigure, OverviewLink, OverviewRow, OverviewSection, OverviewTable, count,
+    missing, number,
+};
+use crate::action::staff::USUAL_CAPACITY;
+use crate::clock::Instant;
+use crate::facts::Colleague;
+use crate::impact::{Impact, TERM_DAYS};
+use crate::message::class::Class;
+use crate::message::state::State;
+use crate::store::views::impact::ImpactTerms;
+use crate::store::views::web::{AccountOwner, EndedTasks, MailCount, OpenTasks};
+use crate::web::WebState;
+use crate::web::page::{Trouble, below, capitalize, with_pair};
+use crate::web::task_view::UNASSIGNED;
+
+/// The lists behind figures that no other page has.
+const TASKS: &str = "/overview/tasks";
+const MAILS: &str = "/overview/mails";
+
+fn days(hours: Option<f64>) -> Option<f64> {
+    hours.map(|hours| hours / 24.0)
+}
+
+/// Completion and age of tasks, and who has how many.
+pub(super) async fn tasks(web: &WebState, address: &OverviewAddress, now: Instant) -> Result<OverviewSection, Trouble> {
+    let (period, segment) = (address.period, &address.segment);
+    let ended = web.store.ended_tasks(period.span(web.zone), segment).await?;
+    let open = web.store.open_tasks(segment, now).await?;
+    let staff = web.store.colleagues().await?;
+    let workload = workload(address, &ended, &open, &staff, |one| one.is_away(now, web.zone));
+    let ended = ended.into_iter().find(|one| one.is_whole).unwrap_or_default();
+    let open = open.into_iter().find(|one| one.is_whole).unwrap_or_default();
+    let all_open = open.open + open.snoozed;
+    let all_ended = ended.done + ended.dismissed + ended.closed;
+    let mut section = OverviewSection { id: "tasks", title: "Tasks and workload", ..OverviewSection::default() };
+    section.tables.extend(workload);
+    section.note = (!segment.is_everything()).then(|| "By CSM a task counts for whoever has it.".to_owned());
+    if all_open + all_ended == 0 {
+        section.missing = Some(format!("No task is open, and none ended in {}.", period.name()));
+        return Ok(section);
+    }
+    let list = |state: &str| Some(with_pair(&address.at(TASKS, period), "state", state));
+    section.figures = vec![
+        count("Open now", open.open, Some(address.open_tasks(None, &[]))),
+        count("Overdue now", open.overdue, Some(address.open_tasks(None, &[("overdue", "1")]))),
+        count("Put off", open.snoozed, Some(address.open_tasks(None, &[("snoozed", "1")]))),
+        count("Done", ended.done, list("done")),
+        count("Dismissed", ended.dismissed, list("dismissed")),
+        count("Closed by themselves", ended.closed, list("closed")),
+    ];
+    section.figures.extend(completion(&ended, list("done")));
+    section.cards.extend((all_open > 0).then(|| age_card(&open, address)));
+    Ok(section)
+}
+
+fn completion(ended: &EndedTasks, href: Option<String>) -> [OverviewFigure; 2] {
+    let judged = ended.done + ended.dismissed;
+    if judged == 0 {
+        let why = "none was done or dismissed";
+        return [missing("Done of those judged", why), missing("Median time to the end", why)];
+    }
+    let share = ended.done as f64 * 100.0 / judged as f64;
+    [
+        number("Done of those judged", Some(share), "percent", href.clone()),
+        number("Median time to the end", days(ended.median_hours), "days", href),
+    ]
+}
+
+fn age_card(open: &OpenTasks, address: &OverviewAddress) -> OverviewCard {
+    let ages = [
+        ("Under 3 days", "< 3 days", open.days_3),
+        ("3 to 6 days", "3–6", open.days_7),
+        ("7 to 29 days", "7–29", open.days_30),
+        ("30 days and more", "30 +", open.older),
+    ];
+    let row = |(name, short, count): &(&str, &str, i64)| ChartValue {
+        name: (*name).to_owned(),
+        short: (*short).to_owned(),
+        value: Some(*count as f64),
+        text: count.to_string(),
+        href: None,
+        is_current: false,
+    };
+    let rows: Vec<ChartValue> = ages.iter().map(row).collect();
+    OverviewCard {
+        figure: OverviewFigure {
+            label: "Median age of open tasks".to_owned(),
+            href: Some(address.open_tasks(None, &[])),
+            ..number("", days(open.median_hours), "days", None)
+        },
+        about: Some("From their making until now, also of those put off".to_owned()),
+        chart: bars("Open tasks by age", &rows),
+        rows,
+        of: "Age",
+        rows_unit: "count",
+        link: None,
+    }
+}
+
+/// Each colleague, and each other assignee, by what they have.
+fn workload(
+    address: &OverviewAddress,
+    ended: &[EndedTasks],
+    open: &[OpenTasks],
+    staff: &[Colleague],
+    is_away: impl Fn(&Colleague) -> bool,
+) -> Option<OverviewTable> {
+    let ended: BTreeMap<Option<&str>, &EndedTasks> =
+        ended.iter().filter(|one| !one.is_whole).map(|one| (one.assignee.as_deref(), one)).collect();
+    let open: BTreeMap<Option<&str>, &OpenTasks> =
+        open.iter().filter(|one| !one.is_whole).map(|one| (one.assignee.as_deref(), one)).collect();
+    let staff: BTreeMap<&str, &Colleague> = staff.iter().map(|one| (one.csm.id.as_str(), one)).collect();
+    let of_segment = |id: &str| match &address.segment.owner {
+        AccountOwner::Anybody => true,
+        AccountOwner::Nobody => false,
+        AccountOwner::Csm(csm) => csm == id,
+    };
+    let mut people: BTreeSet<Option<&str>> = ended.keys().chain(open.keys()).copied().collect();
+    // Of somebody whose tasks closed by themselves there is nothing to say.
+    people.retain(|who| {
+        open.get(who).is_some_and(|one| one.open + one.snoozed > 0)
+            || ended.get(who).is_some_and(|one| one.done + one.dismissed > 0)
+    });
+    people.extend(staff.keys().filter(|id| of_segment(id)).map(|id| Some(*id)));
+    let mut rows: Vec<OverviewRow> = people
+        .into_iter()
+        .map(|who| {
+            let colleague = who.and_then(|who| staff.get(who)).copied();
+            let nothing = (OpenTasks::default(), EndedTasks::default());
+            let open = open.get(&who).copied().unwrap_or(&nothing.0);
+            let ended = ended.get(&who).copied().unwrap_or(&nothing.1);
+            let capacity = colleague.map(|one| i64::from(one.capacity.unwrap_or(USUAL_CAPACITY)));
+            let link = |more: &[(&str, &str)]| address.open_tasks(Some(who.unwrap_or(UNASSIGNED)), more);
+            let load = OverviewCell::count(open.open).linked(link(&[]));
+            OverviewRow {
+                name: match (who, colleague) {
+                    (_, Some(one)) => one.csm.name.clone(),
+                    (Some(who), None) => who.to_owned(),
+                    (None, None) => "Unassigned".to_owned(),
+                },
+                href: Some(link(&[])),
+                note: colleague.filter(|one| is_away(one)).map(|_| "away today".to_owned()),
+                cells: vec![
+                    match capacity {
+                        Some(most) => {
+                            OverviewCell { over: open.open > most, ..load.with_bar(open.open as f64, most as f64) }
+                        }
+                        None => load,
+                    },
+                    OverviewCell::number(capacity.map(|most| most as f64)),
+                    OverviewCell { over: open.overdue > 0, ..OverviewCell::count(open.overdue) }
+                        .linked(link(&[("overdue", "1")])),
+                    OverviewCell::count(ended.done),
+                    OverviewCell::count(ended.dismissed),
+                    OverviewCell::number(days(ended.median_hours)),
+                ],
+            }
+        })
+        .collect();
+    rows.sort_by(|one, other| {
+        let open = |row: &OverviewRow| row.cells.first().and_then(|cell| cell.value).unwrap_or_default() as i64;
+        (open(other), &one.name).cmp(&(open(one), &other.name))
+    });
+    (!rows.is_empty()).then(|| OverviewTable {
+        caption: format!("Open tasks against what each can carry, and what ended in {}", address.period.name()),
+        head: vec!["Who", "Open", "Can carry", "Overdue", "Done", "Dismissed", "Median days"],
+        rows,
+        link: None,
+    })
+}
+
+/// Where a mail of a state belongs.
+fn column_of(state: &str) -> usize {
+    match State::parse(state) {
+        Some(State::Accepted | State::Captured) => 0,
+        Some(State::Bounced) => 1,
+        Some(State::Complained) => 2,
+        Some(State::Rejected | State::Failed | State::Unknown) => 3,
+        _ => 4,
+    }
+}
+
+/// What was mailed to customers, by class.
+pub(super) async fn mails(web: &WebState, address: &OverviewAddress) -> Result<OverviewSection, Trouble> {
+    let period = address.period;
+    let counts: Vec<MailCount> = web.store.mail_counts(period.span(web.zone), &address.segment).await?;
+    let mut section = OverviewSection { id: "mails", title: "Mails to customers", ..OverviewSection::default() };
+    section.link = Some(OverviewLink { text: "All messages".to_owned(), href: "/messages".to_owned() });
+    if counts.is_empty() {
+        section.missing = Some(format!("No mail to a customer left, or was to leave, in {}.", period.name()));
+        return Ok(section);
+    }
+    let row = |(name, class): &(&'static str, Class)| {
+        let mut of = [0; 5];
+        for one in counts.iter().filter(|one| one.class == class.name()) {
+            of[column_of(&one.state)] += one.count;
+        }
+        let cell = |count: &i64| OverviewCell::count(*count);
+        OverviewRow {
+            name: capitalize(name),
+            href: Some(with_pair(&address.at(MAILS, period), "class", name)),
+            note: None,
+            cells: of.iter().map(cell).collect(),
+        }
+    };
+    section.tables.push(OverviewTable {
+        caption: format!("Mails of {}", period.name()),
+        head: vec!["Class", "Delivered", "Bounced", "Complained", "Failed", "Not sent"],
+        rows: Class::OF_MAIL.iter().map(row).collect(),
+        link: None,
+    });
+    Ok(section)
+}
+
+/// Whether playbooks help, and what they cost.
+pub(super) async fn playbooks(
+    web: &WebState,
+    address: &OverviewAddress,
+    now: Instant,
+) -> Result<OverviewSection, Trouble> {
+    let terms = ImpactTerms { now, term_days: TERM_DAYS, minutes_per_task: web.shared.config.minutes_per_task };
+    let mut impacts = web.store.impact(None, terms).await?;
+    let mut section =
+        OverviewSection { id: "playbooks", title: "What the playbooks are worth", ..OverviewSection::default() };
+    section.link = Some(OverviewLink { text: "All playbooks".to_owned(), href: "/playbooks".to_owned() });
+    let is_used =
+        |one: &Impact| one.holdout.is_some() || one.spent.mails + one.spent.goals > 0 || !one.spent.tasks.is_empty();
+    impacts.retain(is_used);
+    if impacts.is_empty() {
+        section.missing = Some("No playbook has mailed, given a task or reached a goal within 90 days.".to_owned());
+        return Ok(section);
+    }
+    let of_all = if address.segment.is_everything() { "" } else { " over all accounts" };
+    section.note = Some(format!(
+        "Of the last 90 days until now{of_all}. A playbook with a holdout is compared with those it leaves alone."
+    ));
+    impacts.sort_by_key(|one| (one.holdout.is_none(), -one.spent.goals, -one.spent.mails, one.playbook.clone()));
+    let row = |one: Impact| {
+        let href = below("/playbooks", &one.playbook);
+        let tasks = &one.spent.tasks;
+        OverviewRow {
+            note: one.holdout.as_ref().map(|_| one.summary()),
+            cells: vec![
+                OverviewCell::count(one.spent.goals),
+                OverviewCell::count(one.spent.mails),
+                OverviewCell::count(tasks.done),
+                OverviewCell::count(tasks.open),
+                OverviewCell::percent(tasks.done, tasks.done + tasks.dismissed),
+                OverviewCell::number(one.spent.hours()),
+            ],
+            href: Some(href),
+            name: one.playbook,
+        }
+    };
+    section.tables.push(OverviewTable {
+        caption: "What came of each, and what it cost".to_owned(),
+        head: vec!["Playbook", "Goals", "Mails", "Tasks done", "Tasks open", "Useful", "Hours"],
+        rows: impacts.into_iter().map(row).collect(),
+        link: None,
+    });
+    Ok(section)
+}
