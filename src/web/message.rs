@@ -82,6 +82,8 @@ struct Whole {
     text: Option<String>,
     no_body: &'static str,
     source_href: String,
+    /// Whether it was kept here in place of being sent.
+    kept: bool,
 }
 
 #[derive(Serialize)]
@@ -152,6 +154,7 @@ async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notic
     let redirected = redirection(web, &row.channel, &row.state, row.redirected_to);
     let message = Whole {
         id: row.id,
+        kept: State::parse(&row.state) == Some(State::Captured),
         source_href: format!("{}/source", below("/messages", &row.id.to_string())),
         subject,
         label: words.map_or_else(|| row.state.clone(), |words| words.label.to_owned()),

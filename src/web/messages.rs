@@ -1,5 +1,7 @@
 //! What was written to customers and colleagues: the list and its search.
 
+use std::collections::HashMap;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State as FromState};
 use axum::http::StatusCode;
@@ -161,6 +163,8 @@ pub(super) async fn list(
         current: state.is_some_and(|state| state.name() == name),
     }));
     let here = asked.href(&[]);
+    let accounts: Vec<String> = rows.iter().map(|row| row.account_id.clone()).collect();
+    let names = web.store.account_names(&accounts).await?;
     let page = List {
         states: State::ALL.into_iter().map(|one| choose(one.name(), words(one).label, state == Some(one))).collect(),
         playbooks: playbooks(&web, asked.playbook.trim()).await?,
@@ -171,7 +175,7 @@ pub(super) async fn list(
         many_customers,
         suppression_href: filter.address.as_deref().map(|address| href("/suppressions", &[("address", address)])),
         narrowed: here != "/messages",
-        messages: rows.into_iter().map(|row| line(&web, row)).collect(),
+        messages: rows.into_iter().map(|row| line(&web, &names, row)).collect(),
         first_href: is_later.then(|| here.clone()),
         next_href,
         here,
@@ -266,7 +270,7 @@ fn choose(value: &str, label: &str, current: bool) -> MessageChoice {
     MessageChoice { value: value.to_owned(), label: label.to_owned(), current }
 }
 
-fn line(web: &WebState, row: MessageRow) -> Line {
+fn line(web: &WebState, names: &HashMap<String, String>, row: MessageRow) -> Line {
     let of = properties(&row.channel);
     let redirected = redirection(web, &row.channel, &row.state, row.redirected_to);
     Line {
@@ -282,7 +286,7 @@ fn line(web: &WebState, row: MessageRow) -> Line {
         to: row.to_address,
         redirected,
         account_href: account_href(&row.account_id),
-        account: Some(row.account_id).filter(|id| !id.is_empty()),
+        account: names.get(&row.account_id).cloned().or(Some(row.account_id).filter(|id| !id.is_empty())),
         playbook: row.playbook,
         when: moment(row.created_at, web.zone),
     }

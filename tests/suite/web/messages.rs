@@ -92,6 +92,8 @@ async fn states_are_said_in_words() {
     let one = site.get(&format!("/messages/{MAIL}")).await;
     one.shows("Not sent: kept here");
     one.shows("has reached nobody");
+    one.shows("<dt>Kept</dt><dd>1 Mar 2026, 09:01</dd>");
+    list.shows("<a href=\"/accounts/a-1\">Fjord &lt;b&gt;&amp; Sons&lt;/b&gt;</a>");
     let states = site.get("/messages/states").await;
     assert_eq!(states.status, StatusCode::OK);
     for state in keepwell::message::state::State::ALL {
