@@ -15,10 +15,10 @@ ROUTE = re.compile(r'^\s*(Colleagues|Customers)\s+\w+\s+get\s+"([^"]+)"', re.MUL
 # The type of what is a page, and not a file.
 PAGE = "text/html"
 
-# Where a page leads: its links, and its forms that ask, as they stand there.
+# Where a page leads: its links, and its forms that ask, as they stand there, where nothing more is required.
 LINKS = """[
   ...[...document.querySelectorAll("a[href]")].map((link) => link.href),
-  ...[...document.querySelectorAll("form")].filter((form) => form.method === "get").map(
+  ...[...document.querySelectorAll("form")].filter((form) => form.method === "get" && form.checkValidity()).map(
     (form) => `${form.action}?${new URLSearchParams(new FormData(form))}`),
 ]"""
 
