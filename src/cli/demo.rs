@@ -102,7 +102,6 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let store = shared.store.for_pages(super::run::PAGE_CONNECTIONS);
     let state = WebState::new(Arc::new(Shared::for_pages(store, shared.config.clone())?), Clock::System);
     let state = state.called(same_database(global).command()).of_daemon(health);
-    let state = state.with_logo().map_err(anyhow::Error::msg)?;
     let pages = listeners.map(|listeners| listeners.serve(state, &stop));
     let daemon = Daemon { files: FileWatch::new(files, found), epoch: EpochWatch::new(&data), progress };
     supervise(shared.clone(), Clock::System, daemon, database.mend(), stop).await;

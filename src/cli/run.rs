@@ -138,13 +138,7 @@ async fn carry_out(
                 return Err(error);
             }
             let for_pages = Shared::for_pages(shared.store.for_pages(PAGE_CONNECTIONS), shared.config.clone())?;
-            let state = match WebState::new(Arc::new(for_pages), Clock::System).with_logo() {
-                Ok(state) => state,
-                Err(why) => {
-                    database.close().await;
-                    anyhow::bail!(why);
-                }
-            };
+            let state = WebState::new(Arc::new(for_pages), Clock::System).with_logo();
             Some(listeners.serve(state.called(global.command()).of_daemon(health), &stop))
         }
     };

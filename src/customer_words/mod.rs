@@ -60,6 +60,7 @@ words! {
 words! {
     /// The page on which somebody chooses kinds of mail.
     PreferenceWords: title, saved, nothing, legend, lifecycle, lifecycle_about, marketing, marketing_about, no_consent,
+    consent_unknown,
     save, none, rest
 }
 

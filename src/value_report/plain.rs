@@ -9,11 +9,9 @@ use super::Sheet;
 pub fn summary_lines(sheet: &Sheet) -> Vec<String> {
     let figures = sheet.rows.iter().map(|row| {
         let change = if row.change.is_empty() { String::new() } else { format!(" ({})", row.change) };
-        let worth = row.worth.as_ref().map(|worth| match &row.rate {
-            Some(rate) => format!("; {worth}, {rate}"),
-            None => format!("; {worth}"),
-        });
-        let worth = worth.unwrap_or_default();
+        // A figure that shall fall has no worth, and its rate is in the sum all the same.
+        let worth: Vec<&str> = row.worth.iter().chain(&row.rate).map(String::as_str).collect();
+        let worth = if worth.is_empty() { String::new() } else { format!("; {}", worth.join(", ")) };
         format!("{}{}{} → {}{change}{worth}", row.label, sheet.colon, row.before, row.after)
     });
     let goals = sheet.goals.iter().map(|goal| format!("{}{}{}", goal.label, sheet.colon, goal.standing));

@@ -13,6 +13,9 @@ use flate2::write::GzEncoder;
 /// What is shorter gains nothing, in bytes.
 const SHORTEST: u64 = 1_024;
 
+/// What is longer is compressed apart from other work, in bytes.
+const LONG: u64 = 256 * 1_024;
+
 /// Kinds of content that become shorter.
 const TEXTS: [&str; 4] = ["text/", "image/svg+xml", "application/json", "application/javascript"];
 
@@ -31,7 +34,15 @@ pub(super) async fn compress(request: Request, next: Next) -> Response {
     }
     let (mut parts, body) = response.into_parts();
     let Ok(content) = to_bytes(body, usize::MAX).await else { return Response::from_parts(parts, Body::empty()) };
-    match gzip(&content) {
+    let compressed = match length {
+        ..LONG => gzip(&content),
+        // Other work of this thread does not wait for it.
+        _ => {
+            let content = content.clone();
+            tokio::task::spawn_blocking(move || gzip(&content)).await.map_err(std::io::Error::other).flatten()
+        }
+    };
+    match compressed {
         Ok(compressed) => {
             parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             parts.headers.remove(header::CONTENT_LENGTH);
@@ -47,14 +58,19 @@ fn gzip(content: &[u8]) -> std::io::Result<Vec<u8>> {
     encoder.finish()
 }
 
+/// What is said of gzip by name counts before what is said of everything.
 fn takes_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|text| text.split(',')).any(|part| {
-        let (name, weight) = part.split_once(';').unwrap_or((part, ""));
-        let is_refused =
-            weight.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse::<f32>().is_ok_and(|q| q == 0.0));
-        ["gzip", "*"].contains(&name.trim()) && !is_refused
-    })
+    let codings: Vec<(&str, bool)> = accepted
+        .flat_map(|text| text.split(','))
+        .map(|part| {
+            let (name, weight) = part.split_once(';').unwrap_or((part, ""));
+            let weight = weight.trim().strip_prefix("q=").map(|weight| weight.trim().parse::<f32>());
+            (name.trim(), !matches!(weight, Some(Ok(0.0))))
+        })
+        .collect();
+    let said_of = |coding: &str| codings.iter().find(|(name, _)| *name == coding).map(|(_, is_taken)| *is_taken);
+    said_of("gzip").or(said_of("*")).unwrap_or(false)
 }
 
 fn is_text(headers: &HeaderMap) -> bool {
@@ -72,7 +88,13 @@ mod tests {
             takes_gzip(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]))
         };
         assert!(takes("gzip") && takes("br, gzip;q=0.5") && takes("*"));
-        assert!(!takes("br") && !takes("gzip;q=0") && !takes("") && !takes("identity, gzip; q=0.0"));
+        assert!(
+            !takes("br")
+                && !takes("gzip;q=0")
+                && !takes("")
+                && !takes("identity, gzip; q=0.0")
+                && !takes("gzip;q=0, *")
+        );
         assert!(!takes_gzip(&HeaderMap::new()));
     }
 }

@@ -55,16 +55,19 @@ impl<'a> CustomerFrame<'a> {
 
 /// Who reads at the address of a link; nobody is known where the customer store does not answer.
 pub(super) async fn readers_of(web: &WebState, token: &str) -> LinkReaders {
-    known(web, web.store.link_readers(token).await)
+    known(web, web.store.link_readers(token)).await
 }
 
 /// The same of a contact.
 pub(super) async fn reader(web: &WebState, account: &str, contact: &str) -> LinkReaders {
-    known(web, web.store.contact_reader(account, contact).await)
+    known(web, web.store.contact_reader(account, contact)).await
 }
 
-fn known(web: &WebState, readers: Result<LinkReaders, impl Display>) -> LinkReaders {
-    readers.unwrap_or_else(|error| {
+/// What is found out by one of a few at a time: a customer store that is slow takes no
+/// connection that an unsubscription needs.
+async fn known<E: Display>(web: &WebState, readers: impl Future<Output = Result<LinkReaders, E>>) -> LinkReaders {
+    let Ok(_turn) = web.reader_turns.try_acquire() else { return LinkReaders::default() };
+    readers.await.unwrap_or_else(|error| {
         let error = error.to_string();
         web.silences.warn(move |count| {
             tracing::warn!(count, error, "the customer store did not say what customers read");

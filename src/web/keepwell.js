@@ -42,7 +42,9 @@
 
   // Opens the form of a word, and puts the cursor where it begins.
   async function begin(id) {
-    // Never the form of the task before.
+    // Never the form of another task than the one that has the focus.
+    const task = links()[current()];
+    if (task && !task.hasAttribute("aria-current") && !isNarrow()) open(task);
     await opening;
     const heading = document.getElementById(id);
     if (!heading || !heading.checkVisibility()) {

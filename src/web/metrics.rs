@@ -4,32 +4,49 @@
 //! says is missing while it does not answer; the rest was found out before.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
+use super::WebState;
 use super::page::Web;
-use crate::clock::Instant;
+use crate::clock::{Instant, Stopwatch};
 use crate::store::views::gauges::WorkGauges;
 use crate::worker::health::HealthReport;
 
 /// Who scrapes gives up soon; so does the answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// What was counted this long ago is counted anew.
+const AGE: Duration = Duration::from_secs(10);
+
 /// All that is measured.
 pub(super) async fn show(State(web): Web) -> Response {
-    let (store, now) = (web.store.clone(), web.clock.now());
+    let now = web.clock.now();
     // On its own, so that waiting can end without cutting the call off.
-    let gauges = tokio::spawn(async move { store.work_gauges(now).await });
-    let gauges = match tokio::time::timeout(PATIENCE, gauges).await {
-        Ok(Ok(Ok(gauges))) => Some(gauges),
-        _ => None,
-    };
+    let counting = tokio::spawn(count(web.clone(), now));
+    let gauges = tokio::time::timeout(PATIENCE, counting).await.ok().and_then(Result::ok).flatten();
     let text = exposition(&web.health.report(), gauges.as_ref(), now);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+/// What there is to do; `None` where the database does not say. However many ask, one
+/// counts: customers' pages need connections, too.
+async fn count(web: Arc<WebState>, now: Instant) -> Option<WorkGauges> {
+    let mut kept = web.gauges.lock().await;
+    if let Some((since, gauges)) = &*kept
+        && since.elapsed() < AGE
+    {
+        return Some(gauges.clone());
+    }
+    let halted = web.shared.halted().await.ok()?;
+    let gauges = web.store.work_gauges(now, halted, PATIENCE).await.ok()?;
+    *kept = Some((Stopwatch::start(), gauges.clone()));
+    Some(gauges)
 }
 
 /// The families, each with its meaning.
@@ -61,7 +78,7 @@ fn exposition(report: &HealthReport, gauges: Option<&WorkGauges>, now: Instant) 
     for one in &gauges.waiting {
         out.sample("keepwell_messages_waiting", &[("channel", &one.channel)], one.waiting as f64);
     }
-    out.family("keepwell_messages_due", "Messages that may leave now.");
+    out.family("keepwell_messages_due", "Messages that may leave now: none that a stop or an undo holds.");
     for one in &gauges.waiting {
         out.sample("keepwell_messages_due", &[("channel", &one.channel)], one.due as f64);
     }

@@ -33,10 +33,12 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use chrono_tz::Tz;
+use tokio::sync::{Mutex, Semaphore};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
+use crate::store::views::gauges::WorkGauges;
 use crate::worker::health::Health;
 use crate::worker::lanes;
 use crate::worker::shared::Shared;
@@ -107,6 +109,9 @@ use warning_limit::WarningLimit;
 /// The longest body that a form may send, in bytes.
 const LONGEST_BODY: usize = 64 * 1024;
 
+/// How many pages for customers ask the customer store at the same time.
+const READERS: usize = 2;
+
 /// Whom a listener is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
@@ -150,6 +155,10 @@ pub struct WebState {
     /// How Keepwell is called here: its name, and the options that differ from
     /// the usual ones. For commands to copy.
     pub command: String,
+    /// How many pages for customers ask the customer store at a time.
+    reader_turns: Arc<Semaphore>,
+    /// What was counted last, and when.
+    gauges: Arc<Mutex<Option<(Stopwatch, WorkGauges)>>>,
     /// Links whose token is not ours.
     forged_links: WarningLimit,
     /// Requests of a proxy for what is not for customers.
@@ -176,6 +185,8 @@ impl WebState {
             customers_are_apart: config.public_listen.is_some(),
             health: Arc::new(Health::new(Arc::new(lanes::progress()), Path::new("."), never)),
             command: "keepwell".to_owned(),
+            reader_turns: Arc::new(Semaphore::new(READERS)),
+            gauges: Arc::default(),
             forged_links: WarningLimit::default(),
             withheld_pages: WarningLimit::default(),
             silences: WarningLimit::default(),
@@ -189,11 +200,15 @@ impl WebState {
     }
 
     /// The same, with the logo that the configuration names on the pages for customers.
-    /// The error is a sentence for operators.
-    pub fn with_logo(self) -> Result<WebState, String> {
-        match &self.shared.config.brand.logo {
-            Some(path) => Ok(WebState { brand: self.brand.with_logo(Logo::read(path)?), ..self }),
-            None => Ok(self),
+    /// Without its file they show the name: a picture keeps nobody from unsubscribing.
+    pub fn with_logo(self) -> WebState {
+        match self.shared.config.brand.logo.as_deref().map(Logo::read) {
+            Some(Ok(logo)) => WebState { brand: self.brand.with_logo(logo), ..self },
+            Some(Err(why)) => {
+                tracing::warn!("customers' pages have no logo: {why}");
+                self
+            }
+            None => self,
         }
     }
 

@@ -31,6 +31,8 @@ struct PreferencesPage {
     lifecycle: bool,
     /// `None` where nobody has agreed to it: then there is no box to tick.
     marketing: Option<bool>,
+    /// Whether nobody knows whether somebody has agreed.
+    consent_is_unknown: bool,
     saved: bool,
     nothing: bool,
 }
@@ -52,13 +54,9 @@ pub(super) async fn take(
     Form(ticked): Form<Ticked>,
 ) -> Result<Response, Trouble> {
     let token = without_damage(&token);
-    let Some(before) = web.store.preferences(&token).await? else {
-        return damaged_link::page(&web, &headers, Purpose::Choose);
-    };
     let (lifecycle, marketing) = match ticked.none {
-        Some(_) => (false, false),
-        None if ticked.asked.is_none() => (ticked.lifecycle.is_some(), before.marketing),
-        None => (ticked.lifecycle.is_some(), ticked.marketing.is_some()),
+        Some(_) => (false, Some(false)),
+        None => (ticked.lifecycle.is_some(), ticked.asked.map(|_| ticked.marketing.is_some())),
     };
     let kept = web.store.prefer(&token, lifecycle, marketing, web.clock.now()).await?;
     let Some(preferences) = kept else { return damaged_link::page(&web, &headers, Purpose::Choose) };
@@ -76,7 +74,8 @@ async fn page(
     let page = PreferencesPage {
         action: below("/p", token),
         lifecycle: preferences.lifecycle,
-        marketing: readers.has_consented.then_some(preferences.marketing),
+        marketing: (readers.has_consented == Some(true)).then_some(preferences.marketing),
+        consent_is_unknown: readers.has_consented.is_none(),
         saved,
         nothing: preferences.nothing,
     };

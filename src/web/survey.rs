@@ -13,6 +13,7 @@ use super::WebState;
 use super::customer::{CustomerFrame, reader};
 use super::damaged_link::{self, Purpose};
 use super::page::{Trouble, Web, below};
+use crate::customer_words::SurveyWords;
 use crate::playbook::scale::Scale;
 use crate::store::messages::answers::SurveyMail;
 
@@ -80,27 +81,29 @@ pub(super) async fn take(
     let comment =
         given.comment.as_deref().unwrap_or_default().replace('\0', "").replace("\r\n", "\n").trim().to_owned();
     let value = valid(scale, given.answer.as_deref());
-    let frame = frame(&web, &asked, &headers).await;
-    let page = SurveyPage::new(&frame, &token, &asked, scale);
-    if asked.valid_until < now {
-        return SurveyPage { stage: "over", ..page }.show(frame);
-    }
-    let words = &frame.words.survey;
-    let wrong = if scale.is_some() && value.is_none() {
-        Some(words.choose_one.as_str())
+    let wrong: Option<fn(&SurveyWords) -> &str> = if scale.is_some() && value.is_none() {
+        Some(|words| &words.choose_one)
     } else if scale.is_none() && comment.is_empty() {
-        Some(words.write_one.as_str())
+        Some(|words| &words.write_one)
     } else if comment.chars().count() > LONGEST {
-        Some(words.too_long.as_str())
+        Some(|words| &words.too_long)
     } else {
         None
     };
-    if wrong.is_some() {
-        return SurveyPage { chosen: value, comment: &comment, wrong, ..page }.show(frame);
-    }
-    let comment = Some(comment.as_str()).filter(|comment| !comment.is_empty());
-    web.store.answer(&asked, scale, value, comment, now).await?;
-    SurveyPage { stage: "thanks", ..page }.show(frame)
+    let stage = match wrong {
+        _ if asked.valid_until < now => "over",
+        Some(_) => "ask",
+        None => {
+            // Before anything else is found out: an answer waits for nobody.
+            let comment = Some(comment.as_str()).filter(|comment| !comment.is_empty());
+            web.store.answer(&asked, scale, value, comment, now).await?;
+            "thanks"
+        }
+    };
+    let frame = frame(&web, &asked, &headers).await;
+    let page = SurveyPage::new(&frame, &token, &asked, scale);
+    let wrong = wrong.filter(|_| stage == "ask").map(|wrong| wrong(&frame.words.survey));
+    SurveyPage { stage, chosen: value, comment: &comment, wrong, ..page }.show(frame)
 }
 
 /// In the language of the contact who was asked.

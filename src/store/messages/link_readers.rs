@@ -1,41 +1,53 @@
 //! Who reads mail at an address: what the customer store says of the contacts behind a
 //! link, which names none of them.
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::message::recipient::is_consent;
 use crate::store::Store;
+use crate::store::customers::reader_role::limit_statements;
 use crate::store::customers::relations::Relation;
 
 /// How many contacts of one address are looked at.
-const CONTACTS: i64 = 5;
+const CONTACTS: usize = 5;
+
+/// How long the customer store may take: whoever wants to unsubscribe waits for it.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What is known of the readers of an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkReaders {
     /// Their locales, as the customer store has them; the account's where a contact has none.
     pub locales: Vec<String>,
-    /// Whether one of them has agreed to marketing.
-    pub has_consented: bool,
+    /// Whether one of them has agreed to marketing; `None` where nobody knows.
+    pub has_consented: Option<bool>,
 }
 
 #[derive(FromRow)]
 struct ReaderRow {
+    account_id: String,
+    id: String,
     locale: Option<String>,
     /// JSON as text: what cannot be read is no attribute.
     traits: Option<String>,
 }
 
 impl Store {
-    /// Those behind the address of a link that is ours; nothing is known of others.
+    /// Those who have the address of a link that is ours now; nothing is known of others.
+    /// An error after a moment, where the customer store does not answer.
     pub async fn link_readers(&self, token: &str) -> sqlx::Result<LinkReaders> {
         let Some((hash, _)) = self.opened(token).await? else { return Ok(LinkReaders::default()) };
         let contacts: Vec<(String, String)> = sqlx::query_as(
-            "select account_id, contact_id from keepwell.contact_addresses
-             where address_hash = $1 order by since desc, account_id, contact_id limit $2",
+            "select a.account_id, a.contact_id from keepwell.contact_addresses a
+             where a.address_hash = $1 and not exists (
+                 select from keepwell.contact_addresses l
+                 where l.account_id = a.account_id and l.contact_id = a.contact_id and l.since > a.since)
+             order by a.since desc, a.account_id, a.contact_id limit $2",
         )
         .bind(hash)
-        .bind(CONTACTS)
+        .bind(CONTACTS as i64 + 1)
         .fetch_all(self.pool())
         .await?;
         self.readers(&contacts).await
@@ -47,32 +59,34 @@ impl Store {
     }
 
     async fn readers(&self, contacts: &[(String, String)]) -> sqlx::Result<LinkReaders> {
-        let mut readers = LinkReaders::default();
         if contacts.is_empty() {
-            return Ok(readers);
+            return Ok(LinkReaders { has_consented: Some(false), ..LinkReaders::default() });
         }
         let key = self.key();
         let sql = format!(
-            "select coalesce(nullif(c.locale, ''), a.locale) as locale, c.traits::text as traits
-             from {} c left join {} a on a.id = c.account_id where {} and c.id = $2",
+            "select {} as account_id, c.id, coalesce(nullif(c.locale, ''), a.locale) as locale, c.traits::text as traits
+             from {} c left join {} a on a.id = c.account_id where {} and c.id = any($2)",
+            key.to_text("c.account_id"),
             self.relation(Relation::Contacts),
             self.relation(Relation::Accounts),
             key.among("c.account_id", "$1")
         );
+        let (accounts, ids): (Vec<String>, Vec<String>) = contacts.iter().take(CONTACTS).cloned().unzip();
         let mut reading = self.read().await?;
-        for (account, contact) in contacts {
-            let rows: Vec<ReaderRow> = sqlx::query_as(AssertSqlSafe(sql.clone()))
-                .bind(vec![account.clone()])
-                .bind(contact)
-                .fetch_all(&mut *reading)
-                .await?;
-            for row in rows {
-                readers.locales.extend(row.locale);
-                let traits = row.traits.and_then(|text| serde_json::from_str(&text).ok());
-                readers.has_consented |=
-                    traits.is_some_and(|traits: serde_json::Value| is_consent(traits.get("consent")));
-            }
+        limit_statements(&mut reading, PATIENCE).await?;
+        let rows: Vec<ReaderRow> =
+            sqlx::query_as(AssertSqlSafe(sql)).bind(accounts).bind(ids).fetch_all(&mut *reading).await?;
+        let (mut locales, mut has_consented) = (Vec::new(), false);
+        // In the order of the contacts; the same id may be in several accounts.
+        for contact in contacts.iter().take(CONTACTS) {
+            let found = rows.iter().find(|row| (&row.account_id, &row.id) == (&contact.0, &contact.1));
+            let Some(row) = found else { continue };
+            locales.extend(row.locale.clone());
+            let traits = row.traits.as_ref().and_then(|text| serde_json::from_str(text).ok());
+            has_consented |= traits.is_some_and(|traits: serde_json::Value| is_consent(traits.get("consent")));
         }
-        Ok(readers)
+        // Somebody who was not looked at may have agreed.
+        let is_known = has_consented || contacts.len() <= CONTACTS;
+        Ok(LinkReaders { locales, has_consented: is_known.then_some(has_consented) })
     }
 }

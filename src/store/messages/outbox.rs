@@ -22,7 +22,7 @@ use crate::store::{LEASE, Store};
 /// with one of its tasks can still be undone, or has ended it. `message` is the
 /// table's name in the statement, `now` its place of the instant. `offset 0` keeps the
 /// look one by key for each message that is due: without it a plan may read all enrollments.
-pub(super) fn parked(message: &str, now: &str) -> String {
+pub(in crate::store) fn parked(message: &str, now: &str) -> String {
     format!(
         "({message}.channel = '{mail}' and exists (
              select from keepwell.enrollments e

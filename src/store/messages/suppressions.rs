@@ -135,12 +135,19 @@ impl Store {
         Ok(ours.then_some((hash, class)))
     }
 
-    /// Whether the address of a link does not want the link's kind of mail any more;
-    /// `None` when its token is not ours.
+    /// Whether the address of a link does not want the link's kind of mail any more, and
+    /// neither does any other address of its contacts; `None` when its token is not ours.
     pub async fn is_unsubscribed(&self, token: &str) -> sqlx::Result<Option<bool>> {
         let Some((hash, class)) = self.opened(token).await? else { return Ok(None) };
         sqlx::query_scalar(
-            "select exists (select from keepwell.recipients where address_hash = $1 and suppressed ? $2)",
+            "select not exists (
+                 select from (
+                     select $1::text as address_hash
+                     union select other.address_hash from keepwell.contact_addresses one
+                     join keepwell.contact_addresses other using (account_id, contact_id)
+                     where one.address_hash = $1) theirs
+                 left join keepwell.recipients r using (address_hash)
+                 where (r.suppressed ? $2) is not true)",
         )
         .bind(hash)
         .bind(class)
@@ -164,17 +171,19 @@ impl Store {
 
     /// Keeps what the person behind a link wants, at once as [`Store::suppress`]
     /// does, and gives it back. What is suppressed for every class stays so. What
-    /// they do want is wanted at the address of the link alone.
+    /// they do want is wanted at the address of the link alone. `marketing` is `None` where
+    /// they were not asked about it: then nothing of it changes.
     pub async fn prefer(
         &self,
         token: &str,
         lifecycle: bool,
-        marketing: bool,
+        marketing: Option<bool>,
         now: Instant,
     ) -> sqlx::Result<Option<Preferences>> {
         let Some((hash, _)) = self.opened(token).await? else { return Ok(None) };
         let mut tx = self.pool().begin().await?;
-        for (class, wanted) in [("lifecycle", lifecycle), ("marketing", marketing)] {
+        for (class, wanted) in [("lifecycle", Some(lifecycle)), ("marketing", marketing)] {
+            let Some(wanted) = wanted else { continue };
             if wanted {
                 sqlx::query("update keepwell.recipients set suppressed = suppressed - $2 where address_hash = $1")
                     .bind(hash)

@@ -198,7 +198,7 @@ async fn restore(tx: &mut PgConnection, act: Uuid, now: Instant) -> sqlx::Result
     sqlx::query(
         "update keepwell.enrollments e
          set undo_until = o.until, look_at = least(e.look_at, coalesce(o.until, (b.before->>'look_at')::timestamptz)),
-             stop_reason = b.before->>'stop_reason', version = version + 1
+             stop_reason = case when o.is_stopped then e.stop_reason else b.before->>'stop_reason' end, version = version + 1
          from (select distinct on (t.account_id, t.enrollment_id)
                    t.account_id, t.enrollment_id, a.before->'enrollment' as before
                from keepwell.task_acts a
@@ -206,10 +206,13 @@ async fn restore(tx: &mut PgConnection, act: Uuid, now: Instant) -> sqlx::Result
                where a.act = $1 and a.before->'enrollment' <> 'null'::jsonb
                order by t.account_id, t.enrollment_id, t.id) b
          cross join lateral (
-             select max(a.undo_until) as until from keepwell.tasks t
+             -- By what stands, and not by whose clock wrote it: a stop of somebody else holds.
+             select max(a.undo_until) filter (where a.undo_until > $2) as until,
+                 coalesce(bool_or(a.kind = 'stop'), false) as is_stopped
+             from keepwell.tasks t
              join keepwell.task_acts a on a.account_id = t.account_id and a.task_id = t.id
              where t.account_id = b.account_id and t.enrollment_id = b.enrollment_id
-               and a.undone_at is null and a.undo_until > $2 and a.kind = any($3)) o
+               and a.undone_at is null and a.kind = any($3)) o
          where e.account_id = b.account_id and e.id = b.enrollment_id",
     )
     .bind(act)

@@ -67,6 +67,10 @@ fn draw(sheet: &Sheet, canvas: &mut Canvas) {
             let gap = if length > 0.0 { 6.0 } else { 0.0 };
             canvas.text(BAR_LEFT + length + gap, text, Style { color, ..VALUE });
         }
+        if let (None, Some(rate)) = (&row.worth, &row.rate) {
+            canvas.down(15.0);
+            canvas.text(BAR_LEFT, rate, SMALL);
+        }
         if let Some(worth) = &row.worth {
             canvas.down(15.0);
             canvas.text(MARGIN, &sheet.headings[3], SMALL);

@@ -339,3 +339,16 @@ async fn where_nobody_can_say_what_follows_everything_is_needed() {
     assert!(said.is_unknown && said.needs_outcome && said.dismissal_asks(), "{said:?}");
     assert_eq!(said.outcomes, ["renewed", "worrying", "silent"]);
 }
+
+/// Whatever the clock says of whoever stopped: an undo takes back its own act alone.
+#[tokio::test]
+async fn a_stop_by_a_clock_that_is_behind_holds() {
+    let world = two_tasks().await;
+    let done = TaskDeed::Complete { outcome: None };
+    let call = act(&world, task_of(&world, "a1", "call").await, &done, "2026-03-02T09:09:20Z").await;
+    act(&world, task_of(&world, "a1", "visit").await, &stop(), "2026-03-02T09:09:10Z").await;
+    assert_eq!(undo(&world, call, "2026-03-02T09:09:30Z").await, Undone::Done(1));
+    world.pass_at("2026-03-02T09:10:30Z").await;
+    assert_eq!(lines(&world.enrollments().await, "state reason"), ["cancelled stopped by a person: not relevant"]);
+    assert_eq!(lines(&world.mails().await, "state"), ["cancelled"]);
+}

@@ -24,7 +24,7 @@ async fn a_damaged_link_never_claims_success() {
         for answer in [site.get(&path).await, site.post(&path, "").await, click] {
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "a mail program must not say that it worked: {path}");
             answer.shows("This link does not work");
-            answer.shows("You have not been unsubscribed.");
+            answer.shows("This link has not unsubscribed you.");
             answer.shows("reply to the email");
             assert!(!answer.body.contains("<form") && !answer.body.contains("You are unsubscribed"), "{path}");
         }

@@ -3,6 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use keepwell::ids::Actor;
+use keepwell::store::upkeep::stopped::StopTarget;
+
+impl Site {
+    /// The same database through the pages of another daemon.
+    fn at_now(&self) -> Site {
+        let state = WebState::new(shared(&self.store, &Config::default()), Clock::Fixed(now()));
+        Site { router: router(Audience::Colleagues, state), store: self.store.clone(), pool: self.pool.clone() }
+    }
+}
 
 /// The samples, by name and labels. Every line has the form that Prometheus reads.
 async fn samples(site: &Site) -> BTreeMap<String, f64> {
@@ -53,7 +63,18 @@ async fn what_there_is_to_do_is_counted() {
         .execute(&site.pool)
         .await
         .expect("done");
-    assert_eq!(samples(&site).await.get(ended), Some(&1.0));
+    // What was counted a moment ago is said again.
+    assert_eq!(samples(&site).await.get(ended), None);
+    let anew = site.at_now();
+    assert_eq!(samples(&anew).await.get(ended), Some(&1.0));
+    // A stop holds: nobody can hurry what may not leave.
+    site.store
+        .stop(&StopTarget::Account("a-1".to_owned()), Actor("a test"), None, super::now())
+        .await
+        .expect("stopped");
+    let stopped = samples(&site.at_now()).await;
+    let due = |name: &str| stopped[&format!("keepwell_messages_{name}{{channel=\"email\"}}")];
+    assert_eq!((due("waiting"), due("due"), due("oldest_due_seconds")), (1.0, 0.0, 0.0));
 }
 
 #[tokio::test]
