@@ -1,11 +1,14 @@
 //! `if_unknown: send_again`: a mail of which nobody knows whether it arrived
 //! leaves once more, unchanged, and never a third time.
 
+use keepwell::ids::{Actor, Word};
 use keepwell::message::class::Class;
+use keepwell::message::refusal::Refusal;
 use keepwell::store::customers::data_subject::Person;
 use keepwell::store::messages::manual_outcomes::ManualOutcome;
+use keepwell::store::messages::mark_request::Marked;
 use keepwell::store::messages::suppressions::Suppression;
-use keepwell::store::upkeep::stopped::StopTarget;
+use keepwell::store::upkeep::stopped::{Halted, StopTarget};
 
 use crate::support::smtp::{At, Do, Script};
 use crate::support::world::{World, at, lines, playbook};
@@ -133,6 +136,32 @@ async fn everything_is_looked_at_again_before() {
     world.resume(pause).await;
     world.pass_at("2026-03-02T11:00:00Z").await;
     assert_eq!(world.accepted().len(), 2);
+}
+
+/// Not while a person's stop can be undone, and not once they have ended the journey.
+#[tokio::test]
+async fn a_second_body_goes_by_what_people_say_of_its_journey() {
+    let world = World::over_smtp("", Script::at(At::Dot, Do::Cut)).await;
+    world.playbook(&format!("{}\n  - wait: 9d\n", hello("if_unknown: send_again", "mode: live")));
+    world.customer("a1").await;
+    world.run_at(NINE).await;
+    world.server_does(Script::default()).await;
+    let (store, now) = (world.store(), at(AFTER_TEN));
+    let stop = "update keepwell.enrollments set stop_reason = 'not relevant', undo_until = '2026-03-02T10:30:00Z'";
+    let undo = "update keepwell.enrollments set stop_reason = null, undo_until = null";
+    world.sql(stop).await;
+    assert!(store.claim_copy(now, &Halted::default()).await.unwrap().is_none());
+    world.sql(undo).await;
+    let (mail, copy) = store.claim_copy(now, &Halted::default()).await.unwrap().expect("it may leave again");
+    world.sql(stop).await;
+    assert_eq!(store.mark_copy(&mail, &copy.to_address, now).await.unwrap(), Marked::No(Refusal::Stopped));
+    world.sql(undo).await;
+    store.cancel_enrollment(mail.enrollment_id.unwrap(), Word::new(Actor("dana"), now)).await.unwrap();
+    assert_eq!(store.mark_copy(&mail, &copy.to_address, now).await.unwrap(), Marked::No(Refusal::Stopped));
+    store.put_back_copy(&mail, now).await.unwrap();
+    world.pass_at("2026-03-02T11:00:00Z").await;
+    assert_eq!((world.accepted().len(), states(&world).await), (1, vec!["unknown".to_owned()]));
+    world.sql("do $$ begin assert not exists (select from keepwell.copies), 'nothing is kept'; end $$").await;
 }
 
 #[tokio::test]

@@ -137,7 +137,7 @@ async fn a_function_of_a_view_writes_nothing_of_keepwell() {
         let store = store.with_relations(looked.relations);
         // Events that are touches are read for the budget, beside what is written.
         let (budget, names) = (Budget::default(), ["met".to_owned()]);
-        let rules = Rules { budget: &budget, touch_events: &names, paused: &[] };
+        let rules = Rules { budget: &budget, touch_events: &names, paused: &[], account_mail: &[] };
         let (now, asking) = (at("2026-03-02T09:00:00Z"), [BudgetRequest { account: "a", id: Uuid::nil() }]);
         for refused in [
             store.attention(&["a"], rules, now).await.map(drop).unwrap_err(),

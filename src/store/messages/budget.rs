@@ -53,6 +53,9 @@ pub struct Rules<'a> {
     pub touch_events: &'a [String],
     /// Playbooks that do not act, so nobody waits for their mail.
     pub paused: &'a [String],
+    /// Accounts' mail of a class that is stopped, as [`Halted`](crate::store::upkeep::stopped::Halted)
+    /// names it: nobody waits for it either.
+    pub account_mail: &'a [String],
 }
 
 #[derive(FromRow)]
@@ -226,7 +229,7 @@ async fn around(
             around.entry(row.account_id).or_default().0.push(used);
         }
     }
-    for row in contending(tx, accounts, ids, token, rules.paused, now, lease_now).await? {
+    for row in contending(tx, accounts, ids, token, rules, now, lease_now).await? {
         around.entry(row.account_id.clone()).or_default().1.push(row.contender(ids));
     }
     Ok(around)
@@ -280,7 +283,7 @@ async fn contending(
     accounts: &[&str],
     ids: &[Uuid],
     token: Option<Uuid>,
-    paused: &[String],
+    rules: Rules<'_>,
     now: Instant,
     lease_now: Instant,
 ) -> sqlx::Result<Vec<ContenderRow>> {
@@ -291,7 +294,7 @@ async fn contending(
          from keepwell.messages m
          where m.account_id = any($1) and {counts}
            and ((m.state in {waiting} and m.next_at <= $3 and m.valid_until >= $3
-                 and m.playbook <> all($4))
+                 and m.playbook <> all($4) and m.class || ':' || m.account_id <> all($7))
                 or (m.state = '{sending}' and m.reserved_at is null
                     and (m.id = any($2) or (m.lease_until > $5 and m.token <> $6))))
          union all
@@ -302,15 +305,16 @@ async fn contending(
                where o.account_id = any($1) and o.id = any($2) and o.held_until is not null) held
            on held.account_id = m.account_id and held.contact_id = m.contact_id and held.held_until = m.held_until
          where m.account_id = any($1) and {counts} and m.id <> all($2)
-           and (m.reserved_at is not null or m.over_budget)"
+           and (m.reserved_at is not null or m.over_budget and m.class || ':' || m.account_id <> all($7))"
     );
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(accounts)
         .bind(ids)
         .bind(now)
-        .bind(paused)
+        .bind(rules.paused)
         .bind(lease_now)
         .bind(token)
+        .bind(rules.account_mail)
         .fetch_all(tx)
         .await
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::claimed::Claimed;
 use super::mark_request::{MarkRequest, Marked, WaitingMarkRequest};
-use super::outbox::parked;
+use super::outbox::withheld;
 use super::surveys::{ASKED_AT, HAS_ASKED};
 use crate::clock::Instant;
 use crate::message::refusal::Refusal;
@@ -47,7 +47,7 @@ const LOCK_CONTACTS: &str = "
 /// waits for an account: the key is better.
 static MARK: LazyLock<String> = LazyLock::new(|| {
     let text = MARK_TEXT.replace("HAS_ASKED", &HAS_ASKED).replace("ASKED_AT", ASKED_AT);
-    text.replace("PARKED", &parked("a", "$11"))
+    text.replace("WITHHELD", &withheld("a", "$11"))
 });
 
 const MARK_TEXT: &str = "
@@ -75,7 +75,7 @@ const MARK_TEXT: &str = "
                                          'mail:' || a.class || ':' || a.account_id] then 'stopped'
                  when a.class <> 'internal' and k.suppressed -> a.address_hash ?| array['all', a.class]
                  then 'suppressed'
-                 when PARKED then 'stopped'
+                 when WITHHELD then 'stopped'
                  -- Of several that ask at once the first, whatever becomes of it.
                  when a.left_alone > 0 and a.contact_id <> '' and (
                      exists (select from asking o where o.left_alone > 0 and o.id < a.id

@@ -23,11 +23,25 @@ use crate::store::{LEASE, Store};
 /// table's name in the statement, `now` its place of the instant. `offset 0` keeps the
 /// look one by key for each message that is due: without it a plan may read all enrollments.
 pub(in crate::store) fn parked(message: &str, now: &str) -> String {
+    of_enrollment(message, &parks(now))
+}
+
+/// The same at a marker, where also mail of an enrollment that was cancelled since its
+/// claim stays: it looks at the gate again, which ends it.
+pub(super) fn withheld(message: &str, now: &str) -> String {
+    of_enrollment(message, &format!("({} or e.state = 'cancelled')", parks(now)))
+}
+
+/// Whether a person's word on a task keeps the enrollment `e` from moving.
+fn parks(now: &str) -> String {
+    format!("e.state = 'active' and (e.undo_until > {now} or e.stop_reason is not null)")
+}
+
+fn of_enrollment(message: &str, condition: &str) -> String {
     format!(
         "({message}.channel = '{mail}' and exists (
              select from keepwell.enrollments e
-             where e.account_id = {message}.account_id and e.id = {message}.enrollment_id and e.state = 'active'
-               and (e.undo_until > {now} or e.stop_reason is not null) offset 0))",
+             where e.account_id = {message}.account_id and e.id = {message}.enrollment_id and {condition} offset 0))",
         mail = Channel::OF_CUSTOMERS
     )
 }

@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
 use super::claimed::Claimed;
 use super::mark_request::Marked;
+use super::outbox::{parked, withheld};
 use super::suppressions::covers;
 use super::transitions::learn;
 use crate::clock::Instant;
@@ -81,7 +82,7 @@ impl Store {
         .execute(self.pool())
         .await?;
         let (lease_now, token) = (self.lease_clock().await?, random::token());
-        let copy: Option<MailCopy> = sqlx::query_as(
+        let claim = format!(
             "update keepwell.copies c set token = $2, lease_until = $3
              from (select c.account_id, c.message from keepwell.copies c
                    join keepwell.messages m on m.account_id = c.account_id and m.id = c.message
@@ -89,22 +90,24 @@ impl Store {
                      and m.state = 'unknown' and m.outcome = 'unknown' and m.again_at is null and m.valid_until >= $1
                      and coalesce(c.next_at, m.ended_at + $4) <= $1
                      and m.playbook <> all($5) and m.account_id <> all($6) and m.channel <> all($7)
-                     and m.class || ':' || m.account_id <> all($9)
+                     and m.class || ':' || m.account_id <> all($9) and not {}
                    order by m.ended_at limit 1 for update of c skip locked) due
              where c.account_id = due.account_id and c.message = due.message
              returning c.bytes, c.envelope_from, c.to_address",
-        )
-        .bind(now)
-        .bind(token)
-        .bind(lease_now + LEASE)
-        .bind(SENT_AGAIN_AFTER)
-        .bind(&halted.playbooks)
-        .bind(&halted.accounts)
-        .bind(halted.channel_names())
-        .bind(lease_now)
-        .bind(&halted.account_mail)
-        .fetch_optional(self.pool())
-        .await?;
+            parked("m", "$1")
+        );
+        let copy: Option<MailCopy> = sqlx::query_as(AssertSqlSafe(claim))
+            .bind(now)
+            .bind(token)
+            .bind(lease_now + LEASE)
+            .bind(SENT_AGAIN_AFTER)
+            .bind(&halted.playbooks)
+            .bind(&halted.accounts)
+            .bind(halted.channel_names())
+            .bind(lease_now)
+            .bind(&halted.account_mail)
+            .fetch_optional(self.pool())
+            .await?;
         let Some(copy) = copy else { return Ok(None) };
         let message: Option<Claimed> = sqlx::query_as(
             "select m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel, m.class,
@@ -126,14 +129,21 @@ impl Store {
         let last = self.last_mark();
         let mut tx = self.pool().begin().await?;
         let scopes = super::marks::scopes(message);
-        let (epoch, number, stopped): (i64, i64, bool) = sqlx::query_as(
+        let look = format!(
             "select (extract(epoch from epoch) * 1000000)::bigint, nextval('keepwell.marks'),
-                    exists (select 1 from keepwell.stops where scope = 'all' or scope = any($1))
-             from keepwell.installation",
-        )
-        .bind(&scopes[..])
-        .fetch_one(&mut *tx)
-        .await?;
+                    exists (select 1 from keepwell.stops where scope = 'all' or scope = any($1)) or {}
+             from keepwell.installation
+             cross join (select $2::text as account_id, $3::uuid as enrollment_id, $4::text as channel) m",
+            withheld("m", "$5")
+        );
+        let (epoch, number, stopped): (i64, i64, bool) = sqlx::query_as(AssertSqlSafe(look))
+            .bind(&scopes[..])
+            .bind(&message.account_id)
+            .bind(message.enrollment_id)
+            .bind(message.channel.name())
+            .bind(now)
+            .fetch_one(&mut *tx)
+            .await?;
         if (LastMarker { epoch, number }) <= last {
             insert(&mut tx, &StopTarget::All, ITSELF, Some(SET_BACK), now).await?;
             tx.commit().await?;

@@ -28,6 +28,7 @@ use crate::postgres::describe_error;
 use crate::store::messages::address_guard::Departure;
 use crate::store::messages::claimed::Claimed;
 use crate::store::runs::playbooks::Published;
+use crate::store::upkeep::stopped::Halted;
 use crate::store::{FailureKind, failure_kind, is_refusal};
 use crate::worker::enrollments::snapshot::current_among;
 use crate::worker::owner_notice::{FailedStep, alert_lost_mail};
@@ -71,7 +72,7 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     let Some(token) = claimed.first().map(|message| message.token) else { return Ok(0) };
     let heartbeat = Heartbeat::start(shared, token);
     let gate = Deadline::after(GATE_HOLDS);
-    let known = Known { published, paused: halted.playbooks };
+    let known = Known { published, halted };
     let result = deliver_batch(shared, claimed, &known, gate, now, stop).await;
     heartbeat.stop().await;
     shared.pace.learn(handled, watch.elapsed());
@@ -88,7 +89,7 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
 /// How the playbooks stood when a batch was claimed.
 struct Known {
     published: Vec<Published>,
-    paused: Vec<String>,
+    halted: Halted,
 }
 
 async fn deliver_batch(
@@ -129,7 +130,7 @@ async fn deliver_batch(
         }
     }
     wait_for_domains(shared, &mut ready, now);
-    reserve::reserve(shared, &mut ready, &known.paused, now).await?;
+    reserve::reserve(shared, &mut ready, &known.halted, now).await?;
     depart(shared, &mut ready, now).await?;
     tell_lost_mail(shared, &ready, now).await?;
     let under_way = UnderWay::default();

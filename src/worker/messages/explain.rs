@@ -48,7 +48,8 @@ pub(crate) async fn zone_of(shared: &Shared, enrollment: Option<&Json>) -> anyho
     Ok(loaded.map_or(shared.config.timezone, |loaded| loaded.ready.zone))
 }
 
-/// Whether a stop keeps a message, or a task's playbook, from going on.
+/// Whether a stop keeps a message, or what comes of a task, from going on: mail of any
+/// class may come of one.
 pub(crate) fn concerns(stop: &Stop, row: &Json) -> bool {
     match &stop.target {
         StopTarget::All => true,
@@ -56,7 +57,8 @@ pub(crate) fn concerns(stop: &Stop, row: &Json) -> bool {
         StopTarget::Playbook(id) => row["playbook"] == id.as_str(),
         StopTarget::Account(id) => row["account"] == id.as_str(),
         StopTarget::AccountMail { account, class } => {
-            row["account"] == account.as_str() && row["class"] == class.name()
+            let is_task = row["class"].is_null();
+            row["account"] == account.as_str() && (is_task || row["class"] == class.name())
         }
         StopTarget::Daemon => false,
     }

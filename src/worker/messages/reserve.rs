@@ -17,6 +17,7 @@ use crate::store::is_about_a_row;
 use crate::store::messages::budget::{BudgetRequest, PATIENCE, Rules, UnderWay};
 use crate::store::messages::claimed::Claimed;
 use crate::store::runs::playbooks::Published;
+use crate::store::upkeep::stopped::Halted;
 use crate::worker::shared::Shared;
 
 /// Asks for a place in the budget for each mail that passed everything else;
@@ -24,7 +25,7 @@ use crate::worker::shared::Shared;
 pub(crate) async fn reserve(
     shared: &Arc<Shared>,
     ready: &mut [(Claimed, Prepared)],
-    paused: &[String],
+    halted: &Halted,
     now: Instant,
 ) -> anyhow::Result<()> {
     let config = &shared.config;
@@ -38,7 +39,12 @@ pub(crate) async fn reserve(
     }
     let asking: Vec<BudgetRequest<'_>> =
         asking.into_iter().map(|message| BudgetRequest { account: &message.account_id, id: message.id }).collect();
-    let rules = Rules { budget: &config.budget, touch_events: &config.store.touch_events, paused };
+    let rules = Rules {
+        budget: &config.budget,
+        touch_events: &config.store.touch_events,
+        paused: &halted.playbooks,
+        account_mail: &halted.account_mail,
+    };
     let mut answers = ask(shared, &asking, token, rules, now).await?;
     for (message, prepared) in ready.iter_mut() {
         let Some(answer) = answers.remove(&message.id) else { continue };

@@ -223,8 +223,13 @@ pub async fn share_budget(
     if config.budget.is_off() || accounts.is_empty() {
         return Ok(Vec::new());
     }
-    let paused = shared.halted().await?.map_or(Vec::new(), |halted| halted.playbooks);
-    let rules = Rules { budget: &config.budget, touch_events: &config.store.touch_events, paused: &paused };
+    let halted = shared.halted().await?.unwrap_or_default();
+    let rules = Rules {
+        budget: &config.budget,
+        touch_events: &config.store.touch_events,
+        paused: &halted.playbooks,
+        account_mail: &halted.account_mail,
+    };
     let mut answers: BTreeMap<Uuid, budget::BudgetAnswer> = BTreeMap::new();
     let mut known = shared.store.attention(&accounts, rules, now).await?;
     for account in accounts {

@@ -2,6 +2,7 @@
 
 use keepwell::clock::Instant;
 use keepwell::message::budget::BudgetAnswer;
+use keepwell::message::class::Class;
 use keepwell::message::gate::Wait;
 use keepwell::message::outcome::{Fact, Settled};
 use keepwell::message::state::State;
@@ -10,7 +11,7 @@ use keepwell::store::Store;
 use keepwell::store::messages::budget::{BudgetRequest, Rules, UnderWay};
 use keepwell::store::messages::ending::Ending;
 use keepwell::store::messages::suppressions::Suppression;
-use keepwell::store::upkeep::stopped::Halted;
+use keepwell::store::upkeep::stopped::{Halted, StopTarget};
 use keepwell::worker::runs::first_mails::Fate;
 use serde_json::json;
 
@@ -305,6 +306,20 @@ async fn an_account_whose_budget_cannot_be_asked_holds_up_no_other() {
     assert_eq!(lines(&world.mails().await, "account state"), ["a1 captured", "a2 captured"]);
 }
 
+/// Mail that a person keeps back goes before no other.
+#[tokio::test]
+async fn mail_of_a_class_that_is_paused_for_the_account_holds_no_other_back() {
+    let world = World::with(ONE_A_DAY).await;
+    world.playbook(&mails("atips", 10, "")).playbook(&mails("renewal", 90, ", class: marketing"));
+    world.account("a1", json!({})).await.contact("a1", "ann", json!({ "traits": { "consent": true } })).await;
+    let pause = StopTarget::AccountMail { account: "a1".to_owned(), class: Class::Marketing };
+    world.stop(pause, "2026-03-02T08:00:00Z").await;
+    let [plan] = &world.plans(&["atips"], at("2026-03-02T09:00:00Z")).await[..] else { panic!("one plan") };
+    assert_eq!(plan.mails[0].fate, Fate::Leaves);
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["atips captured", "renewal planned"]);
+}
+
 #[tokio::test]
 async fn without_a_budget_everything_goes() {
     let world = two("budget: off\n", None).await;
@@ -316,7 +331,7 @@ const EACH: usize = 8;
 
 /// Claims, asks and settles until nothing is due, as a daemon would.
 async fn drain(store: Store, budget: Budget, now: Instant) {
-    let rules = Rules { budget: &budget, touch_events: &[], paused: &[] };
+    let rules = Rules { budget: &budget, touch_events: &[], paused: &[], account_mail: &[] };
     loop {
         let claimed = store.claim_messages(now, &Halted::default(), &UnderWay::default(), 7).await.unwrap();
         if claimed.is_empty() {

@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use keepwell::action::snooze::Snooze;
+use keepwell::ids::{Actor, Word};
+use keepwell::message::class::Class;
+use keepwell::message::outcome::Settled;
 use keepwell::message::refusal::Refusal;
 use keepwell::rehearsal::explanation::{TaskChoice, TaskChoices, WayEnd};
 use keepwell::store::messages::budget::UnderWay;
+use keepwell::store::messages::ending::Ending;
 use keepwell::store::messages::mark_request::{MarkRequest, Marked};
 use keepwell::store::tasks::manual_changes::{TaskChange, TaskDeed};
 use keepwell::store::tasks::undo::Undone;
-use keepwell::store::upkeep::stopped::Halted;
+use keepwell::store::upkeep::stopped::{Halted, StopTarget};
 use keepwell::worker::tasks::choices::task_choices;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -302,6 +306,34 @@ async fn a_claimed_mail_of_a_journey_that_is_stopped_gets_no_marker() {
     act(&world, task_of(&world, "a1", "call").await, &stop(), "2026-03-02T09:10:00Z").await;
     let request = MarkRequest::new(mail, "ann@a1.example");
     assert_eq!(world.store().mark(request, now).await.unwrap(), Marked::No(Refusal::Stopped));
+}
+
+/// So is that of a journey which a person has ended since. The gate then says why.
+#[tokio::test]
+async fn a_claimed_mail_of_a_journey_that_is_cancelled_gets_no_marker() {
+    let world = two_tasks().await;
+    let now = at("2026-03-02T09:10:00Z");
+    let claimed = world.store().claim_messages(now, &Halted::default(), &UnderWay::default(), 10).await.unwrap();
+    let [mail] = &claimed[..] else { panic!("{claimed:?}") };
+    let journey = mail.enrollment_id.unwrap();
+    assert_eq!(world.store().open_work_of("a1", journey).await.unwrap().mails, 1, "it can be kept back");
+    world.store().cancel_enrollment(journey, Word::new(Actor("dana"), now)).await.unwrap();
+    let answer = world.store().mark(MarkRequest::new(mail, "ann@a1.example"), now).await.unwrap();
+    assert_eq!(answer, Marked::No(Refusal::Stopped));
+    let later = Settled::later(now, Refusal::Stopped.to_string());
+    assert!(world.store().settle(Ending::at(mail.clone(), later, now)).await.unwrap());
+    world.pass_at("2026-03-02T09:10:01Z").await;
+    assert_eq!(lines(&world.mails().await, "state reason"), ["cancelled cancelled by dana"]);
+}
+
+/// Mail of any class may come of a task.
+#[tokio::test]
+async fn a_choice_says_that_mail_of_the_account_is_paused() {
+    let world = calling(&["a1", "a2"]).await;
+    world.stop(StopTarget::AccountMail { account: "a1".to_owned(), class: Class::Lifecycle }, NOW).await;
+    let stopped = choices(&world, task_of(&world, "a1", "call").await, NOW).await.stopped;
+    assert_eq!(stopped, ["lifecycle mail to the account a1 (by a test)"]);
+    assert!(choices(&world, task_of(&world, "a2", "call").await, NOW).await.stopped.is_empty());
 }
 
 /// What happened to the task since is not part of the act, and stays.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::clock::Instant;
 use crate::message::channel::Channel;
+use crate::message::state::State;
 use crate::store::Store;
 use crate::store::messages::transitions::WAITING;
 
@@ -35,22 +36,24 @@ impl Store {
             "select class, count(*) filter (where valid_until >= $2) as waiting,
                  count(*) filter (where valid_until < $2) as late
              from keepwell.messages
-             where account_id = $1 and channel = '{}' and state in {} group by class order by class",
+             where account_id = $1 and channel = '{}' and state in {} and not shadow group by class order by class",
             Channel::OF_CUSTOMERS,
             *WAITING
         );
         sqlx::query_as(AssertSqlSafe(sql)).bind(account).bind(now).fetch_all(&mut *self.read().await?).await
     }
 
-    /// What closes with an enrollment.
+    /// What closes with an enrollment. Mail that is being sent and has no marker yet gets none.
     pub async fn open_work_of(&self, account: &str, enrollment: Uuid) -> sqlx::Result<OpenWork> {
         let sql = format!(
             "select (select count(*) from keepwell.tasks
                      where account_id = $1 and enrollment_id = $2 and state = 'open' and not keep) as tasks,
                     (select count(*) from keepwell.messages
-                     where account_id = $1 and enrollment_id = $2 and channel = '{}' and state in {}) as mails",
+                     where account_id = $1 and enrollment_id = $2 and channel = '{}' and not shadow
+                       and (state in {} or state = '{}' and marked_at is null)) as mails",
             Channel::OF_CUSTOMERS,
-            *WAITING
+            *WAITING,
+            State::Sending
         );
         sqlx::query_as(AssertSqlSafe(sql)).bind(account).bind(enrollment).fetch_one(&mut *self.read().await?).await
     }
