@@ -49,6 +49,11 @@ const KEPT: [&str; 37] = [
     "origin",
 ];
 
+/// The condition on deeds `a` about a person: `$1` is the account, `$2` the contact.
+pub(crate) const DEEDS_ABOUT: &str = "a.about ->> 'account' = $1 and (
+    $2::text is null or a.about ->> 'contact' = $2 or a.about ->> 'enrollment' in
+        (select id::text from keepwell.enrollments where account_id = $1 and contact_id = $2))";
+
 /// Whose data: an account with all its contacts, or one contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {

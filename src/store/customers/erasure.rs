@@ -11,14 +11,16 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::data_subject::{Person, Table};
+use super::data_subject::{DEEDS_ABOUT, Person, Table};
 use crate::clock::Instant;
+use crate::message::class::Class;
 use crate::message::state::State;
 use crate::store::Store;
 use crate::store::messages::suppressions::{Suppression, suppress_hash};
 use crate::store::messages::transitions::{WAITING, end_waiting, free};
 use crate::store::sql::errors::retry_contention;
 use crate::store::upkeep::audit::record;
+use crate::store::upkeep::stopped::StopTarget;
 
 /// What an erasure did, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,6 +103,7 @@ impl Store {
             tx.rollback().await?;
             return Ok(Erasure::Busy);
         }
+        forget_reasons(&mut tx, person, &mut erased).await?;
         for table in &tables {
             if table.name == "messages" && person.contact.is_some() {
                 let count = without_words(&mut tx, person, now).await?;
@@ -162,6 +165,25 @@ fn note(counts: &mut BTreeMap<String, u64>, table: &str, count: u64) {
     if count > 0 {
         *counts.entry(table.to_owned()).or_default() += count;
     }
+}
+
+/// Why people did what they did about a person, in words that may name them by another
+/// name; and why their account is stopped, while it stays stopped.
+async fn forget_reasons(tx: &mut PgConnection, person: &Person, erased: &mut Erased) -> sqlx::Result<()> {
+    let deeds =
+        format!("delete from keepwell.audit_reasons r using keepwell.audit a where a.n = r.n and {}", DEEDS_ABOUT);
+    let deeds = sqlx::query(AssertSqlSafe(deeds)).bind(&person.account).bind(&person.contact);
+    note(&mut erased.deleted, "audit_reasons", deeds.execute(&mut *tx).await?.rows_affected());
+    if person.contact.is_none() {
+        let whole = StopTarget::Account(person.account.clone());
+        let of = |class| StopTarget::AccountMail { account: person.account.clone(), class };
+        let scopes: Vec<String> = Class::ALL.into_iter().map(of).chain([whole]).map(|target| target.scope()).collect();
+        let stops =
+            sqlx::query("update keepwell.control set reason = null where scope = any($1) and reason is not null")
+                .bind(&scopes);
+        note(&mut erased.scrubbed, "control", stops.execute(&mut *tx).await?.rows_affected());
+    }
+    Ok(())
 }
 
 /// Mail to a contact in enrollments that are not theirs: the row stays, and the

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 use sqlx::AssertSqlSafe;
 
-use super::data_subject::{Person, Table};
+use super::data_subject::{DEEDS_ABOUT, Person, Table};
 use crate::store::{Relation, Store};
 
 impl Store {
@@ -66,14 +66,15 @@ impl Store {
         .bind(&person.contact)
         .fetch_all(self.pool())
         .await?;
-        let deeds: Vec<Json> = sqlx::query_scalar(
-            "select to_jsonb(a) from keepwell.audit a
-             where about ->> 'account' = $1 and ($2::text is null or about ->> 'contact' = $2) order by n",
-        )
-        .bind(&person.account)
-        .bind(&person.contact)
-        .fetch_all(self.pool())
-        .await?;
+        let deeds = format!(
+            "select to_jsonb(a) || jsonb_build_object('reason', r.reason)
+             from keepwell.audit a left join keepwell.audit_reasons r using (n) where {DEEDS_ABOUT} order by n"
+        );
+        let deeds: Vec<Json> = sqlx::query_scalar(AssertSqlSafe(deeds))
+            .bind(&person.account)
+            .bind(&person.contact)
+            .fetch_all(self.pool())
+            .await?;
         for (name, rows) in [
             ("recipients", suppressions),
             ("address_guard", guards),

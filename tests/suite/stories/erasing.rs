@@ -2,6 +2,7 @@
 
 use keepwell::store::customers::data_subject::Person;
 use keepwell::store::customers::erasure::{Erased, Erasure};
+use keepwell::store::upkeep::stopped::StopTarget;
 use serde_json::{Value as Json, json};
 use sqlx::{AssertSqlSafe, Row};
 
@@ -243,6 +244,37 @@ async fn an_export_is_complete() {
     let nobody = world.store().export(&Person::new("a3", None)).await.unwrap();
     let empty = |part: &Json| part.as_object().unwrap().values().all(|rows| rows.as_array().is_none_or(Vec::is_empty));
     assert!(empty(&nobody["customers"]) && empty(&nobody["keepwell"]), "{nobody:#}");
+}
+
+#[tokio::test]
+async fn why_people_did_it_is_in_the_export_and_leaves_with_whom_it_is_about() {
+    let world = World::new().await;
+    world.customer("a1").await.customer("a2").await;
+    for account in ["a1", "a2"] {
+        let (target, by) = (StopTarget::Account(account.to_owned()), keepwell::ids::Actor("dana"));
+        assert!(world.store().stop(&target, by, Some("Their Xaver is ill"), at(MONDAY)).await.unwrap());
+    }
+    world
+        .sql(
+            "with deeds as (insert into keepwell.audit (at, by, deed, about)
+                 select '2026-03-02', 'dana', 'enroll', jsonb_build_object('account', 'a2', 'contact', contact)
+                 from unnest(array['ann', 'bo']) contact returning n)
+             insert into keepwell.audit_reasons select n, 'Xaver asked' from deeds",
+        )
+        .await;
+    for (person, deeds) in [("a1", 1), ("a2", 3), ("a2/ann", 1)] {
+        let document = world.store().export(&Person::readings(person).pop().unwrap()).await.unwrap();
+        let reasons = document["keepwell"]["audit"].as_array().unwrap().iter().map(|deed| &deed["reason"]);
+        assert_eq!(reasons.filter(|reason| reason.as_str().is_some_and(|why| why.contains("Xaver"))).count(), deeds);
+    }
+    let before = found(&world, &["xaver"]).await;
+    assert_eq!(before.len(), 6, "{before:#?}");
+    erase(&world, "a2/ann", false).await;
+    assert_eq!(found(&world, &["xaver"]).await.len(), 5);
+    erase(&world, "a1", false).await;
+    let left = found(&world, &["xaver"]).await;
+    assert_eq!(left.len(), 3, "those about a2: {left:#?}");
+    assert_eq!(world.store().stopped().await.unwrap().stops.len(), 2, "what is stopped stays so");
 }
 
 #[tokio::test]
