@@ -20,6 +20,7 @@ use super::page::{Frame, Notice, Trouble, Web, account_href, below, date, href, 
 use super::reports::{LISTED, ReportLine, report_lines};
 use super::stages::{MoveView, moves_of};
 use super::timeline::{TimelineLine, line};
+use super::visitor::Visitor;
 use super::why::{WhyView, explain_playbook};
 use crate::clock::Instant;
 use crate::evaluation::score::{FactorMove, factor_moves};
@@ -157,6 +158,7 @@ struct PlaybookLine {
 /// as long as Keepwell knows something of it.
 pub(super) async fn show(
     State(web): Web,
+    visitor: Visitor,
     id: Result<Path<String>, PathRejection>,
     asked: Result<Query<AccountPageQuery>, QueryRejection>,
 ) -> Result<Response, Trouble> {
@@ -187,7 +189,7 @@ pub(super) async fn show(
         None => None,
     };
     let on_way = enrollments.iter().filter(|row| row.ended_at.is_none() && row.state != "held").count();
-    let pausing = PausesView::of(&web, &id, on_way, now).await?;
+    let pausing = PausesView::of(&web, &visitor, &id, on_way, now).await?;
     let (journeys, more_journeys) = journeys(&web, &enrollments, &here, &contact);
     let (contacts, more_contacts) = contacts(&web, &id, &people.contacts, now).await?;
     let last = timeline.entries.last().filter(|_| timeline.more).map(|entry| entry.at.to_rfc3339());
@@ -234,10 +236,12 @@ pub(super) async fn show(
 /// What a form has done, in words.
 fn notice(done: &str) -> Option<Notice> {
     let words = match done {
+        "was-paused" => "It was paused already; your reason was not kept.",
         "paused" => "Paused. It stands below, with who did it, until somebody resumes it.",
         "resumed" => "Resumed.",
         "was-not-paused" => "It was not paused any more.",
         "enrolled" => "Enrolled. The journey begins at the next look of the daemon.",
+        "held-out" => "Entered, but held out for comparison: it gets nothing of the playbook.",
         "cancelled" => "Cancelled: the journey has ended.",
         _ => return None,
     };

@@ -70,7 +70,7 @@ async fn tickets(web: &WebState, account: &str, now: Instant) -> Result<Option<C
     let this = today.with_day(1).unwrap_or(today);
     let months = (0..MONTHS).rev().filter_map(|back| this.checked_sub_months(Months::new(back)));
     let bounds: Vec<Instant> = months.map(|day| local_time::instant(web.zone, day.and_time(NaiveTime::MIN))).collect();
-    let opened = web.store.tickets_between(account, &bounds).await?;
+    let opened = web.store.tickets_between(account, &bounds, now).await?;
     if opened.iter().all(|count| *count == 0) {
         return Ok(None);
     }
@@ -104,7 +104,7 @@ fn counted(
 async fn scores(web: &WebState, account: &str, now: Instant) -> Result<Vec<ChartView>, Trouble> {
     let mut by_name: BTreeMap<String, Vec<(Instant, f64)>> = BTreeMap::new();
     let since = now - Duration::days(SCORE_DAYS);
-    for point in web.store.score_points(account, since, POINTS).await? {
+    for point in web.store.score_points(account, since, now, POINTS).await? {
         by_name.entry(point.name).or_default().push((point.at, point.value));
     }
     let chart = |(name, points): (String, Vec<(Instant, f64)>)| {

@@ -6,11 +6,14 @@ use serde::Serialize;
 
 use super::WebState;
 use super::page::{Trouble, date};
+use super::suppressions::source_words;
+use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::facts::Contact;
 use crate::message::class::Class;
 use crate::message::recipient::has_consented;
 use crate::store::messages::contact_addresses::Addressee;
+use crate::store::upkeep::stopped::{StopTarget, Stopped};
 use crate::store::views::web::Wish;
 
 /// How many are shown.
@@ -22,7 +25,7 @@ pub(super) struct ContactView {
     email: Option<String>,
     role: Option<String>,
     left: Option<String>,
-    /// `Gets lifecycle and transactional mail`; `None` without an address.
+    /// `Gets lifecycle and transactional mail`; `None` where they get none.
     gets: Option<String>,
     /// Which mail they do not get, each with why.
     gets_not: Vec<String>,
@@ -53,16 +56,25 @@ pub(super) async fn contacts(
         with_address().map(|(one, _)| one.id.as_str()).zip(web.store.wishes_at(&addresses).await?).collect();
     let unwanted: HashMap<(&str, &str), bool> =
         mails.iter().zip(suppressed).map(|(mail, is_unwanted)| ((mail.contact, mail.class), is_unwanted)).collect();
+    let stopped = web.store.stopped().await?;
     let view = |one: &&Contact| {
         let (mut gets, mut gets_not) = (Vec::new(), Vec::new());
-        for (name, class) in Class::OF_MAIL.iter().filter(|_| address(one).is_some()) {
+        let gone = !is_there(one, now);
+        for (name, class) in Class::OF_MAIL.iter().filter(|_| !gone && address(one).is_some()) {
+            if address(one).is_some_and(|address| parse_address(address).is_err()) {
+                gets_not.push((*name, "no mail can be sent to this address".to_owned()));
+                continue;
+            }
             let wish = wishes.get(one.id.as_str()).and_then(|wishes| Wish::about(wishes, name));
             match unwanted.get(&(one.id.as_str(), *name)) {
                 Some(true) => gets_not.push((*name, why(wish, web))),
                 _ if class.needs_consent() && !has_consented(one) => {
                     gets_not.push((*name, "has not agreed to it".to_owned()));
                 }
-                _ => gets.push(*name),
+                _ => match pause_of(&stopped, account, *class) {
+                    Some(why) => gets_not.push((*name, why.to_owned())),
+                    None => gets.push(*name),
+                },
             }
         }
         ContactView {
@@ -81,11 +93,20 @@ fn address(contact: &Contact) -> Option<&str> {
     contact.email.as_deref().map(str::trim).filter(|email| !email.is_empty())
 }
 
+/// Which pause keeps an account's mail of a class back.
+fn pause_of(stopped: &Stopped, account: &str, class: Class) -> Option<&'static str> {
+    let account = account.to_owned();
+    if stopped.is(&StopTarget::Account(account.clone())) {
+        return Some("the account is paused");
+    }
+    stopped.is(&StopTarget::AccountMail { account, class }).then_some("it is paused for the account")
+}
+
 /// Where a suppression comes from, and since when.
 fn why(wish: Option<&Wish>, web: &WebState) -> String {
     match wish {
-        Some(Wish { source, at: Some(at), .. }) => format!("{source}, {}", date(*at, web.zone)),
-        Some(Wish { source, at: None, .. }) => source.clone(),
+        Some(Wish { source, at: Some(at), .. }) => format!("{}, {}", source_words(source), date(*at, web.zone)),
+        Some(Wish { source, at: None, .. }) => source_words(source),
         None => "a wish at an earlier address".to_owned(),
     }
 }

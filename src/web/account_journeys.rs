@@ -52,6 +52,8 @@ struct EnrollPage {
     why_href: String,
     lines: Vec<ConsequenceLine>,
     shadow: bool,
+    /// Whether it is held out for comparison.
+    held_out: bool,
     /// What keeps the journey from going on.
     stopped: Vec<String>,
     because: String,
@@ -121,7 +123,8 @@ pub(super) async fn enroll(
             enroll_requests::named_by(&mut enrollment, &visitor.name);
             let word = Word::new(visitor.actor(), now).because(Some(&given.because));
             if web.store.enroll_named(&enrollment, word).await? {
-                let path = with_pair(&account_href(&id), "done", "enrolled");
+                let done = if enrollment.is_ghost() { "held-out" } else { "enrolled" };
+                let path = with_pair(&account_href(&id), "done", done);
                 return Ok(Redirect::to(&path).into_response());
             }
             "active".to_owned()
@@ -154,6 +157,7 @@ async fn enroll_page(
         refused: None,
         lines: Vec::new(),
         shadow: false,
+        held_out: false,
         stopped: Vec::new(),
         because: given.because,
         playbook: given.playbook,
@@ -188,8 +192,11 @@ async fn enroll_page(
         let subject = SubjectId { account: page.id.clone(), contact };
         match enroll_requests::decide(&web.shared, &page.playbook, now, &[subject]).await?.pop() {
             Some(Ok(enrollment)) => {
-                let outlook = outlook_at_entry(&web.shared, &enrollment, now).await?;
-                page.lines = outlook.map(|outlook| outlook.lines(now, web.zone)).unwrap_or_default();
+                page.held_out = enrollment.is_ghost();
+                if !page.held_out {
+                    let outlook = outlook_at_entry(&web.shared, &enrollment, now).await?;
+                    page.lines = outlook.map(|outlook| outlook.lines(now, web.zone)).unwrap_or_default();
+                }
                 page.shadow = enrollment.shadow;
                 page.stopped = stops_of(web, &page.id).await?;
             }
@@ -212,6 +219,10 @@ fn in_words(reason: &str) -> String {
         "status" => "their status is one that it leaves out",
         "suppress" => "its own rule keeps them out at this moment",
         "undecided" => "nobody can decide it now",
+        "stopped" => "the playbook is stopped, or everything of the account is",
+        "paused" => "the playbook is paused",
+        "no key" => "what tells its entries apart has no value for them",
+        "no value" => "a value that it keeps of them is missing",
         other => return other.to_owned(),
     };
     format!("{words} ({reason})")

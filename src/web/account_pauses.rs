@@ -15,6 +15,7 @@ use crate::message::class::Class;
 use crate::rehearsal::explanation::ConsequenceLine;
 use crate::store::upkeep::stopped::{Stop, StopTarget};
 use crate::store::views::web::WaitingMail;
+use crate::user::role::Role;
 
 /// The longest reason that is kept.
 pub(super) const LONGEST_REASON: usize = 500;
@@ -39,6 +40,8 @@ struct PauseView {
     text: String,
     by: String,
     because: Option<String>,
+    /// Whether whoever looks at it may end it.
+    may_resume: bool,
     /// What comes of the end of it.
     lines: Vec<ConsequenceLine>,
 }
@@ -89,31 +92,59 @@ impl Part {
 
 impl PausesView {
     /// The pauses of an account on so many journeys, and what else can be paused.
-    pub async fn of(web: &WebState, account: &str, journeys: usize, now: Instant) -> Result<PausesView, Trouble> {
+    pub async fn of(
+        web: &WebState,
+        visitor: &Visitor,
+        account: &str,
+        journeys: usize,
+        now: Instant,
+    ) -> Result<PausesView, Trouble> {
         let stopped = web.store.stopped().await?;
         let mail = web.store.waiting_mail_of(account, now).await?;
         let stop_of = |part: Part| stopped.stops.iter().find(|stop| stop.target == part.target(account));
         let whole = stop_of(Part::Whole).is_some();
-        let pause = |part: Part| stop_of(part).map(|stop| pause(part, stop, &mail));
+        let paused: Vec<Part> = Part::ALL.into_iter().filter(|part| stop_of(*part).is_some()).collect();
+        let mut pauses = Vec::new();
+        for (part, stop) in paused.iter().filter_map(|part| Some((*part, stop_of(*part)?))) {
+            pauses.push(pause(part, stop, &paused, &mail, may_resume(web, visitor, stop).await?));
+        }
         let choices = Part::ALL.into_iter().filter(|part| stop_of(*part).is_none() && !whole);
-        Ok(PausesView {
-            pauses: Part::ALL.into_iter().filter_map(pause).collect(),
-            choices: choices.map(|part| choice(part, journeys, &mail)).collect(),
-        })
+        Ok(PausesView { choices: choices.map(|part| choice(part, journeys, &paused, &mail)).collect(), pauses })
     }
 }
 
-fn pause(part: Part, stop: &Stop, mail: &[WaitingMail]) -> PauseView {
+/// Whether somebody may end a stop of an account: an operator any, a CSM their own and
+/// those of other CSMs.
+async fn may_resume(web: &WebState, visitor: &Visitor, stop: &Stop) -> Result<bool, Trouble> {
+    if visitor.may(Role::Operator) || visitor.may(Role::Csm) && stop.by == visitor.name {
+        return Ok(true);
+    }
+    Ok(visitor.may(Role::Csm) && web.store.user_role(&stop.by).await? == Some(Role::Csm))
+}
+
+/// A pause beside the others that there are.
+fn pause(part: Part, stop: &Stop, paused: &[Part], mail: &[WaitingMail], may_resume: bool) -> PauseView {
     let text = match part {
         Part::Whole => "The account is paused: nothing moves, and no mail leaves.".to_owned(),
         Part::Mail(class) => format!("{} mail to the account is paused.", capitalize(class.name())),
     };
     let (waiting, late) = counted(part, mail);
+    let stays = part != Part::Whole && paused.contains(&Part::Whole);
     let mut lines = Vec::new();
     if part == Part::Whole {
         lines.push(always("its journeys go on: what is due is done".to_owned()));
+        for one in paused.iter().filter(|one| **one != Part::Whole) {
+            lines.push(always(format!("{} stays paused", one_mail(*one))));
+        }
     }
-    if waiting > 0 {
+    let kept: i64 = match part {
+        Part::Whole => paused.iter().filter(|one| **one != Part::Whole).map(|one| counted(*one, mail).0).sum(),
+        Part::Mail(_) => 0,
+    };
+    let waiting = waiting - kept;
+    if stays && waiting > 0 {
+        lines.push(always("it waits all the same: the account is paused".to_owned()));
+    } else if waiting > 0 {
         lines.push(always(format!("{} may leave, each after one more look", mails(waiting, part))));
     }
     if late > 0 {
@@ -122,12 +153,19 @@ fn pause(part: Part, stop: &Stop, mail: &[WaitingMail]) -> PauseView {
     if lines.is_empty() {
         lines.push(always("no mail waits for it".to_owned()));
     }
-    PauseView { value: part.name(), text, by: stop.by.clone(), because: stop.reason.clone(), lines }
+    PauseView { value: part.name(), text, by: stop.by.clone(), because: stop.reason.clone(), may_resume, lines }
 }
 
-fn choice(part: Part, journeys: usize, mail: &[WaitingMail]) -> PauseChoice {
+fn choice(part: Part, journeys: usize, paused: &[Part], mail: &[WaitingMail]) -> PauseChoice {
     let (waiting, _) = counted(part, mail);
+    // What a pause of its class keeps back already.
+    let kept: i64 = match part {
+        Part::Whole => paused.iter().map(|one| counted(*one, mail).0).sum(),
+        Part::Mail(_) => 0,
+    };
+    let waiting = waiting - kept;
     let keeps = match waiting {
+        0 if kept > 0 => "no other mail waits to leave at this moment; a later one waits".to_owned(),
         0 => format!("no {} waits to leave at this moment; a later one waits", one_mail(part)),
         _ => format!("{} to leave and {} not", wait(waiting, part), if waiting == 1 { "does" } else { "do" }),
     };
@@ -195,8 +233,9 @@ pub(super) async fn pause_account(
         return Err(UNKNOWN);
     }
     let because = Some(because.trim()).filter(|because| !because.is_empty());
-    web.store.stop(&part.target(&id), visitor.actor(), because, web.clock.now()).await?;
-    Ok(Redirect::to(&with_pair(&account_href(&id), "done", "paused")).into_response())
+    let paused = web.store.stop(&part.target(&id), visitor.actor(), because, web.clock.now()).await?;
+    let done = if paused { "paused" } else { "was-paused" };
+    Ok(Redirect::to(&with_pair(&account_href(&id), "done", done)).into_response())
 }
 
 /// A person ends a pause.
@@ -207,6 +246,15 @@ pub(super) async fn resume_account(
     form: Result<Form<PauseForm>, FormRejection>,
 ) -> Result<Response, Trouble> {
     let (part, _) = sent(form)?;
+    let stopped = web.store.stopped().await?;
+    if let Some(stop) = stopped.stops.iter().find(|stop| stop.target == part.target(&id))
+        && !may_resume(&web, &visitor, stop).await?
+    {
+        return Err(Trouble::refusal(
+            StatusCode::FORBIDDEN,
+            "No CSM paused this: an operator resumes it. Nothing has changed.",
+        ));
+    }
     let lifted = web.store.resume(&part.target(&id), visitor.actor(), web.clock.now()).await?;
     let done = if lifted { "resumed" } else { "was-not-paused" };
     Ok(Redirect::to(&with_pair(&account_href(&id), "done", done)).into_response())

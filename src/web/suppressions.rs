@@ -35,6 +35,19 @@ const SOURCES: [(&str, &str); 9] = [
     (BY_PAGE, "A colleague said so on this page"),
 ];
 
+/// Where a suppression comes from, within a sentence; a source that is not known, as it is.
+pub(super) fn source_words(source: &str) -> String {
+    let found = SOURCES.iter().find(|(value, _)| *value == source);
+    let label: &str = match found {
+        // Said on another page.
+        Some((BY_PAGE, _)) => "A colleague said so",
+        Some((_, label)) => label,
+        None => return source.to_owned(),
+    };
+    let mut letters = label.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
 /// What the list is asked for. Empty is not asked for.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct SuppressionQuery {

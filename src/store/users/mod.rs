@@ -103,6 +103,15 @@ impl Store {
         Ok(found.and_then(|(role, csm_id)| Some((Role::of(&role)?, csm_id))))
     }
 
+    /// The role of a user, also of one who may not log in any more.
+    pub async fn user_role(&self, name: &str) -> sqlx::Result<Option<Role>> {
+        let role: Option<String> = sqlx::query_scalar("select role from keepwell.users where name = $1")
+            .bind(name)
+            .fetch_optional(self.pool())
+            .await?;
+        Ok(role.and_then(|role| Role::of(&role)))
+    }
+
     /// The password's hash of a user who may log in with one.
     pub async fn password_of(&self, name: &str) -> sqlx::Result<Option<String>> {
         let found: Option<Option<String>> =

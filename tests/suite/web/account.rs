@@ -1,7 +1,9 @@
 //! The page of an account: what it is, where it stands, what happened and why.
 
+use keepwell::message::class::Class;
 use keepwell::store::messages::suppressions::Suppression;
 use keepwell::store::upkeep::stopped::StopTarget;
+use keepwell::store::views::web::TimelineSpan;
 use serde_json::json;
 
 use super::accounts::{links, site};
@@ -128,7 +130,7 @@ async fn the_page_says_what_it_is_and_what_happened(customers: Customers) {
             "Contacts",
             "<strong>Ann Lee</strong> <span class=\"quiet\">champion</span>",
             "ann@7.example</span><span class=\"line\">Gets lifecycle and transactional mail</span>\
-             <span class=\"line warn\">Gets no marketing mail: unsubscribe, 2 March 2026</span>",
+             <span class=\"line warn\">Gets no marketing mail: its reader unsubscribed, 2 March 2026</span>",
             "<strong>Bo</strong> <span class=\"quiet\">owner</span>",
             "No address",
             "<strong>Cy</strong>",
@@ -410,4 +412,86 @@ async fn the_timeline_has_mails_in_brief_notes_and_what_was_not_done() {
         ],
     );
     assert!(!page.body.contains("<h3>Usage</h3>"), "there was none");
+}
+
+#[tokio::test]
+async fn no_mail_is_promised_that_the_gate_refuses() {
+    let world = World::new().await;
+    world.account("7", json!({})).await;
+    world.contact("7", "ann", json!({ "traits": { "consent": true } })).await;
+    world.contact("7", "bo", json!({ "name": "Bo", "email": "bo at 7.example" })).await;
+    world.contact("7", "cy", json!({ "left_at": "2026-02-01T00:00:00Z" })).await;
+    world.stop(StopTarget::AccountMail { account: "7".to_owned(), class: Class::Lifecycle }, MONDAY).await;
+    let site = site(&world);
+    let page = site.get("/accounts/7").await;
+    page.shows("Gets marketing and transactional mail</span><span class=\"line warn\">Gets no lifecycle mail: it is paused for the account</span>");
+    page.shows(
+        "bo at 7.example</span><span class=\"line warn\">Gets no mail: no mail can be sent to this address</span>",
+    );
+    page.shows("cy@7.example</span><span class=\"line\">Left 1 February 2026</span>");
+    world.stop(StopTarget::Account("7".to_owned()), MONDAY).await;
+    let page = site.get("/accounts/7").await;
+    page.shows("Gets no mail: the account is paused");
+    assert_eq!(page.body.matches(">Gets ").count(), 2, "Ann and Bo get none");
+}
+
+/// Not those of its contacts, and nothing that is yet to come.
+#[tokio::test]
+async fn charts_are_of_the_account_itself_and_end_now() {
+    let world = World::new().await;
+    world.customer("7").await;
+    world.score("7", "nps", 3.0, "2026-03-01T08:00:00Z").await;
+    world
+        .sql(
+            "insert into customers.scores (account_id, id, name, value, at, contact_id) values
+                 ('7', 'of-ann', 'nps', 9, '2026-03-01T09:00:00Z', 'ann'), ('7', 'ahead', 'nps', 8, '2026-03-06T09:00:00Z', null);
+             insert into customers.tickets (account_id, id, severity, opened_at) values ('7', 'T-1', 'low', '2026-03-06T09:00:00Z')",
+        )
+        .await;
+    let now = at("2026-03-05T12:00:00Z");
+    let points = world.store().score_points("7", at("2026-01-01T00:00:00Z"), now, 10).await.unwrap();
+    assert_eq!(points.iter().map(|point| point.value).collect::<Vec<_>>(), [3.0]);
+    assert_eq!(world.store().tickets_between("7", &[at(MONDAY)], now).await.unwrap(), [0]);
+}
+
+/// Bodies are large, and an account has many mails.
+#[tokio::test]
+async fn a_timeline_reads_the_bodies_that_it_shows() {
+    let site = Site::filled().await;
+    sqlx::raw_sql(
+        "insert into keepwell.messages (account_id, id, playbook, step, channel, class, to_address, subject, body_text,
+             state, priority, valid_until, next_at, message_id, shadow, created_at, sent_at, ended_at)
+         select 'a-2', gen_random_uuid(), 'rescue', 'nudge', 'email', 'lifecycle', 'kim@fjord.example', 'Hello',
+             (select string_agg(md5(n || ' ' || part), '') from generate_series(1, 500) part), 'captured', 50, '2026-03-05',
+             '2026-03-01', '<t' || n || '@example.com>', false, '2026-03-01', t.at, t.at
+         from generate_series(1, 300) n, lateral (select timestamptz '2026-03-01' + n * interval '1 minute' as at) t",
+    )
+    .execute(&site.pool)
+    .await
+    .expect("the rows fit");
+    let read = async || -> i64 {
+        sqlx::query_scalar(
+            "select toast_blks_read + toast_blks_hit from pg_statio_user_tables
+             where schemaname = 'keepwell' and relname = 'messages'",
+        )
+        .fetch_one(&site.pool)
+        .await
+        .unwrap()
+    };
+    sqlx::raw_sql("select pg_stat_force_next_flush()").execute(&site.pool).await.unwrap();
+    let before = read().await;
+    let span = TimelineSpan { before: None, days: &[], limit: 5 };
+    let timeline = site.store.timeline("a-2", &span).await.unwrap();
+    assert!(timeline.entries.len() == 5 && timeline.more);
+    // Its sessions say what they did.
+    site.store.close().await;
+    let mut blocks = read().await - before;
+    for _ in 0..100 {
+        if blocks > 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        blocks = read().await - before;
+    }
+    assert!((1..300).contains(&blocks), "{blocks} blocks of bodies for 5 entries");
 }

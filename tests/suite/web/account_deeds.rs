@@ -2,11 +2,12 @@
 
 use keepwell::message::class::Class;
 use keepwell::store::upkeep::stopped::StopTarget;
+use keepwell::user::role::Role;
 use serde_json::{Value as Json, json};
 
 use super::accounts::{links, site};
 use super::*;
-use crate::support::world::{World, playbook};
+use crate::support::world::{World, at, playbook};
 
 const MONDAY: &str = "2026-03-02T09:00:00Z";
 /// After the pages' own time.
@@ -210,4 +211,74 @@ async fn many_pauses_are_one_number_at_the_top_of_a_page() {
     site.get("/").await.shows("Stopped: marketing mail to the account a1 (by a colleague), ");
     site.post("/accounts/a4/pause", "what=all").await;
     site.get("/").await.shows("Stopped: 4 pauses of single accounts.");
+}
+
+#[tokio::test]
+async fn a_csm_ends_pauses_of_csms_alone() {
+    let site = Site::filled().await;
+    let olga = site.user("olga", Role::Operator, None).await;
+    let [cara, cem] = [site.user("cara", Role::Csm, None).await, site.user("cem", Role::Csm, None).await];
+    let post =
+        async |who: &str, deed: &str| site.with_cookie("POST", &format!("/accounts/a-1/{deed}"), who, "what=all").await;
+    location(&post(&olga, "pause").await);
+    let page = site.with_cookie("GET", "/accounts/a-1", &cem, "").await;
+    page.shows("An operator resumes it.");
+    let refused = post(&cem, "resume").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    refused.shows("No CSM paused this: an operator resumes it.");
+    assert_eq!(site.store.stopped().await.unwrap().stops.len(), 1);
+    assert_eq!(location(&post(&olga, "resume").await), "/accounts/a-1?done=resumed");
+
+    for who in [&cem, &cara, &olga] {
+        location(&post(&cara, "pause").await);
+        let page = site.with_cookie("GET", "/accounts/a-1", who, "").await;
+        page.shows("/accounts/a-1/resume");
+        assert_eq!(location(&post(who, "resume").await), "/accounts/a-1?done=resumed");
+    }
+}
+
+#[tokio::test]
+async fn a_pause_of_everything_stands_beside_one_of_a_class() {
+    let world = on_a_journey().await;
+    let site = site(&world);
+    site.post("/accounts/a%2F1/pause", "what=lifecycle").await;
+    let page = site.get("/accounts/a%2F1").await;
+    page.shows("1 lifecycle mail may leave");
+    page.shows("no other mail waits to leave at this moment");
+    site.post("/accounts/a%2F1/pause", "what=all").await;
+    let page = site.get("/accounts/a%2F1").await;
+    page.shows("lifecycle mail stays paused");
+    page.shows("it waits all the same: the account is paused");
+    assert!(!page.body.contains("mail may leave"), "{}", page.body);
+    let again = site.post("/accounts/a%2F1/pause", "what=all&because=Late").await;
+    site.get(location(&again)).await.shows("It was paused already; your reason was not kept.");
+
+    // What is only recorded waits for nobody.
+    world.sql("update keepwell.messages set shadow = true").await;
+    let id = world.enrollments().await[0]["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(world.store().waiting_mail_of("a/1", at(LATER)).await.unwrap(), []);
+    assert_eq!(world.store().open_work_of("a/1", id).await.unwrap().mails, 0);
+}
+
+#[tokio::test]
+async fn who_is_held_out_is_said_to_get_nothing() {
+    let world = World::new().await;
+    world.account("a1", json!({ "name": "Fjord" })).await;
+    world.playbook(&playbook(
+        "compared",
+        "when: account.mrr > 5000\ngoal: account.activated_at != none\nholdout: 99%",
+        "  - task: { id: see, title: See them, to: csm }",
+    ));
+    world.run_at(MONDAY).await;
+    let site = site(&world);
+    let page = site.get("/accounts/a1/enroll?playbook=compared").await;
+    page.shows("Fjord is held out for comparison");
+    assert!(!page.body.contains("See them"), "{}", page.body);
+    world.stop(StopTarget::Playbook("compared".to_owned()), MONDAY).await;
+    let stopped = site.post("/accounts/a1/enroll", "playbook=compared").await;
+    stopped.shows("the playbook is stopped, or everything of the account is (stopped)");
+    world.resume(StopTarget::Playbook("compared".to_owned())).await;
+    let done = site.post("/accounts/a1/enroll", "playbook=compared").await;
+    site.get(location(&done)).await.shows("Entered, but held out for comparison: it gets nothing of the playbook.");
+    assert_eq!(world.enrollments().await[0]["state"], "ghost");
 }

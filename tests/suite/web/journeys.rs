@@ -41,7 +41,11 @@ async fn travelled() -> World {
     world.pass_at("2026-03-05T10:00:00Z").await;
     let last = world.enrollments().await.into_iter().find(|one| one["account"] == "a7").unwrap();
     let id = last["id"].as_str().unwrap().parse().unwrap();
-    world.store().cancel_enrollment(id, Word::new(Actor("dana"), at("2026-03-05T11:00:00Z"))).await.unwrap();
+    world
+        .store()
+        .cancel_enrollment(id, Word::new(Actor("dana"), at("2026-03-05T11:00:00Z")).because(Some("They left")))
+        .await
+        .unwrap();
     world
 }
 

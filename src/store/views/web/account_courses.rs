@@ -15,18 +15,25 @@ pub struct ScorePoint {
 }
 
 impl Store {
-    /// The scores of an account since an instant, by name and the oldest first: those that
-    /// documents made of the account itself, and those that the customer store has. Of many
+    /// The scores of an account itself since an instant and up to now, by name and the oldest first: those that
+    /// documents made, and those that the customer store has. Of many
     /// the latest `limit`.
-    pub async fn score_points(&self, account: &str, since: Instant, limit: i64) -> sqlx::Result<Vec<ScorePoint>> {
+    pub async fn score_points(
+        &self,
+        account: &str,
+        since: Instant,
+        now: Instant,
+        limit: i64,
+    ) -> sqlx::Result<Vec<ScorePoint>> {
         let sql = format!(
             "select name, at, value from (
                  select * from (
                      select s.name, s.at, s.value::float8 as value from keepwell.scores s
-                     where s.account_id = $1 and s.contact_id = '' and s.at >= $2
+                     where s.account_id = $1 and s.contact_id = '' and s.at >= $2 and s.at <= $4
                      union all
                      select s.name, s.at, s.value::float8 from {} s
-                     where s.account_id = {} and s.at >= greatest($2, timestamptz {FIRST}) and s.at < timestamptz {END}
+                     where s.account_id = {} and s.contact_id is null and s.at >= greatest($2, timestamptz {FIRST})
+                       and s.at < timestamptz {END} and s.at <= $4
                  ) both_kinds order by at desc limit $3) latest
              order by name collate \"C\", at",
             self.relation(Relation::Scores),
@@ -36,13 +43,14 @@ impl Store {
             .bind(account)
             .bind(since)
             .bind(limit)
+            .bind(now)
             .fetch_all(&mut *self.read().await?)
             .await
     }
 
     /// How many tickets of an account were opened from each of these instants up to the
-    /// next one, and from the last one on.
-    pub async fn tickets_between(&self, account: &str, bounds: &[Instant]) -> sqlx::Result<Vec<i64>> {
+    /// next one, and from the last one up to now.
+    pub async fn tickets_between(&self, account: &str, bounds: &[Instant], now: Instant) -> sqlx::Result<Vec<i64>> {
         let Some(first) = bounds.first() else { return Ok(Vec::new()) };
         let sql = format!(
             "select coalesce(k.count, 0) from generate_series(1, cardinality($2::timestamptz[])) as w (place)
@@ -50,6 +58,7 @@ impl Store {
                  select width_bucket(k.opened_at, $2::timestamptz[]) as place, count(*) as count
                  from {} k
                  where k.account_id = {} and k.opened_at >= $3 and k.opened_at < timestamptz {END}
+                   and k.opened_at <= $4
                  group by 1) k using (place)
              order by w.place",
             self.relation(Relation::Tickets),
@@ -59,6 +68,7 @@ impl Store {
             .bind(account)
             .bind(bounds)
             .bind(first)
+            .bind(now)
             .fetch_all(&mut *self.read().await?)
             .await
     }

@@ -60,7 +60,8 @@ impl Store {
         sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).fetch_all(self.pool()).await
     }
 
-    /// Why they did, of at most `limit` of each group.
+    /// Why they did, of at most `limit` of each group. Of those whom people ended who did
+    /// it, and not their own words.
     pub async fn step_reasons(
         &self,
         playbook: &str,
@@ -69,7 +70,9 @@ impl Store {
     ) -> sqlx::Result<Vec<StepReason>> {
         let (states, places) = columns(groups);
         let sql = format!(
-            "select w.state, w.place, e.reason, count(*) as count
+            "select w.state, w.place,
+                 case w.state when 'cancelled' then split_part(e.reason, ':', 1) else e.reason end as reason,
+                 count(*) as count
              from unnest($2::text[], $3::text[]) w (state, place)
              cross join lateral (
                  select reason from keepwell.enrollments

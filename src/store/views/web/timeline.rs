@@ -224,6 +224,17 @@ impl TimelineEvent {
     }
 }
 
+/// A statement over the rows of another one that are in the span `$2`, of many the latest
+/// `$3`. Infinity and years beyond four digits cannot be read. Only our own constants are
+/// put together here; values are bound.
+fn within_span(rows: &str) -> String {
+    format!(
+        "select * from ({rows}) turns
+         where at >= timestamptz {FIRST} and at < coalesce($2::timestamptz, timestamptz {END})
+         order by at desc limit $3"
+    )
+}
+
 /// From where the entries come: one statement for each kind, about one account.
 struct TimelineSource<'a> {
     store: &'a Store,
@@ -239,13 +250,14 @@ impl TimelineSource<'_> {
     where
         T: for<'r> FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
     {
-        // Infinity and years beyond four digits cannot be read. Only our own
-        // constants are put together here; values are bound.
-        let sql = format!(
-            "select * from ({rows}) turns
-             where at >= timestamptz {FIRST} and at < coalesce($2::timestamptz, timestamptz {END})
-             order by at desc limit $3"
-        );
+        self.fetch_whole(within_span(rows)).await
+    }
+
+    /// The rows of a statement that bounds itself.
+    async fn fetch_whole<T>(&mut self, sql: String) -> sqlx::Result<Vec<T>>
+    where
+        T: for<'r> FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
+    {
         sqlx::query_as(AssertSqlSafe(sql))
             .bind(self.account)
             .bind(self.before)
@@ -274,13 +286,17 @@ impl TimelineSource<'_> {
     }
 
     async fn messages(&mut self) -> sqlx::Result<Vec<TimelineEntry>> {
-        let rows: Vec<MessageEvent> = self
-            .fetch(
-                "select coalesce(m.sent_at, m.ended_at, m.created_at) as at, m.id, m.playbook, m.step, m.channel,
-                     m.to_address, m.subject, m.state, m.reason, left(m.body_text, 400) as beginning
-                 from keepwell.messages m where m.account_id = $1",
-            )
-            .await?;
+        // Bodies are read of those that are shown alone.
+        let shown = within_span(
+            "select coalesce(m.sent_at, m.ended_at, m.created_at) as at, m.id
+             from keepwell.messages m where m.account_id = $1",
+        );
+        let statement = format!(
+            "select t.at, m.id, m.playbook, m.step, m.channel, m.to_address, m.subject, m.state, m.reason,
+                 left(m.body_text, 400) as beginning
+             from ({shown}) t join keepwell.messages m on m.account_id = $1 and m.id = t.id"
+        );
+        let rows: Vec<MessageEvent> = self.fetch_whole(statement).await?;
         Ok(rows.into_iter().map(|row| TimelineEntry { at: row.at, event: TimelineEvent::Message(row) }).collect())
     }
 
