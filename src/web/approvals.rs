@@ -1,19 +1,23 @@
 //! Runs that wait for a person: why, whom they would touch and with what, and
 //! that person's word.
 
-use axum::extract::{Path, State};
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono_tz::Tz;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::account_pauses::LONGEST_REASON;
+use super::approval_outlook::OutlookView;
 use super::fact::{self, Fact, number};
-use super::page::{Frame, Notice, Trouble, Web, account_href, below};
+use super::page::{Frame, Notice, Trouble, Web, account_href, below, href};
 use super::playbook_views::{RunView, held_name, run_view};
 use super::visitor::Visitor;
 use crate::catalog;
 use crate::clock::Instant;
+use crate::facts::SubjectId;
 use crate::ids::Word;
 use crate::playbook::source::SourceFile;
 use crate::playbook::{Step, StepBody};
@@ -21,21 +25,41 @@ use crate::store::runs::releases::{ReleaseAnswer, ReleasePace};
 use crate::store::runs::{parse_run_id, run_id};
 use crate::store::views::web::{HeldOfCsm, HeldRow, RunRow};
 
-/// How many of those who wait are named.
-const NAMED: i64 = 500;
+/// How many of those who wait are named on one page.
+const NAMED: i64 = 200;
 
 const UNKNOWN: Trouble = Trouble::NotFound("There is no such run.");
 
+/// What the page is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct RunQuery {
+    /// An account whose mails are shown.
+    account: Option<String>,
+    /// The subject after which the names begin.
+    after: Option<String>,
+    contact: Option<String>,
+}
+
+/// A person's word.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct RunForm {
+    /// `once`, or the ramp.
+    #[serde(default)]
+    pace: String,
+    #[serde(default)]
+    because: String,
+}
+
 /// A run in the list.
 #[derive(Serialize)]
-struct HeldRun {
+struct HeldRunLine {
     playbook: String,
     run: RunView,
 }
 
 #[derive(Serialize)]
 struct ListPage {
-    runs: Vec<HeldRun>,
+    runs: Vec<HeldRunLine>,
 }
 
 /// What one CSM's customers would get.
@@ -54,6 +78,13 @@ struct Waiting {
     name: String,
     href: String,
     facts: Vec<Fact>,
+    /// Whether the revision before would not have enrolled them.
+    is_new: bool,
+    /// Whether their reason is gone since.
+    is_gone: bool,
+    /// The other playbooks in which their account is.
+    others: Vec<String>,
+    mails_href: String,
 }
 
 /// A step of the way ahead of those who wait.
@@ -69,39 +100,74 @@ struct RunPage {
     playbook_href: String,
     about: Option<String>,
     run: RunView,
+    /// Why somebody has approved or dropped it.
+    because: Option<String>,
+    /// All MRR together, where any is a number.
+    mrr: Option<String>,
     csms: Vec<CsmShare>,
     steps: Vec<StepAhead>,
+    outlook: Option<OutlookView>,
     waiting: Vec<Waiting>,
-    more: i64,
+    /// Whether the names begin in the midst.
+    first_href: Option<String>,
+    next_href: Option<String>,
 }
 
 /// All of them.
 pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
     let runs = web.store.held_runs().await?;
-    let held = |run: RunRow| HeldRun { playbook: run.playbook.clone(), run: run_view(run, web.zone) };
+    let held = |run: RunRow| HeldRunLine { playbook: run.playbook.clone(), run: run_view(run, web.zone) };
     let runs = runs.into_iter().map(held).collect();
     Frame::new(&web, "approvals", None).await?.page(StatusCode::OK, "approvals.html", ListPage { runs })
 }
 
 /// One of them.
-pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
+pub(super) async fn show(
+    State(web): Web,
+    Path(id): Path<String>,
+    asked: Result<Query<RunQuery>, QueryRejection>,
+) -> Result<Response, Trouble> {
     let (playbook, slot) = resolve_run(&web, &id).await?;
-    page(&web, &playbook, slot, StatusCode::OK, None).await
+    let asked = asked.map_or_else(|_| RunQuery::default(), |Query(asked)| asked);
+    page(&web, &playbook, slot, &asked, StatusCode::OK, None).await
 }
 
 /// A person lets them in.
-pub(super) async fn approve(State(web): Web, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Trouble> {
+pub(super) async fn approve(
+    State(web): Web,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    form: Result<Form<RunForm>, FormRejection>,
+) -> Result<Response, Trouble> {
     let (playbook, slot) = resolve_run(&web, &id).await?;
-    let answer =
-        web.store.approve_run(&playbook, slot, ReleasePace::Ramp, Word::new(visitor.actor(), web.clock.now())).await?;
+    let form = sent(form)?;
+    let pace = if form.pace == "once" { ReleasePace::AtOnce } else { ReleasePace::Ramp };
+    let word = Word::new(visitor.actor(), web.clock.now()).because(Some(&form.because));
+    let answer = web.store.approve_run(&playbook, slot, pace, word).await?;
     respond(&web, &playbook, slot, answer).await
 }
 
 /// A person drops the run.
-pub(super) async fn discard(State(web): Web, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Trouble> {
+pub(super) async fn discard(
+    State(web): Web,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    form: Result<Form<RunForm>, FormRejection>,
+) -> Result<Response, Trouble> {
     let (playbook, slot) = resolve_run(&web, &id).await?;
-    let answer = web.store.discard_run(&playbook, slot, Word::new(visitor.actor(), web.clock.now())).await?;
+    let form = sent(form)?;
+    let word = Word::new(visitor.actor(), web.clock.now()).because(Some(&form.because));
+    let answer = web.store.discard_run(&playbook, slot, word).await?;
     respond(&web, &playbook, slot, answer).await
+}
+
+fn sent(form: Result<Form<RunForm>, FormRejection>) -> Result<RunForm, Trouble> {
+    let refused = |words| Trouble::refusal(StatusCode::UNPROCESSABLE_ENTITY, words);
+    let Ok(Form(form)) = form else { return Err(refused("The form could not be read. The run is as it was.")) };
+    match form.because.chars().count() > LONGEST_REASON {
+        true => Err(refused("The reason is too long: 500 characters are the limit. The run is as it was.")),
+        false => Ok(form),
+    }
 }
 
 /// The run by its playbook's name of now: a mail may say the one of before.
@@ -120,35 +186,53 @@ async fn respond(web: &WebState, playbook: &str, slot: Instant, answer: ReleaseA
         ReleaseAnswer::UnderWay => "The run is just being released: try again in a minute.",
         ReleaseAnswer::Outdated => "The playbook has changed since; its next run decides anew.",
     };
-    page(web, playbook, slot, StatusCode::CONFLICT, Some(Notice::error(words.to_owned()))).await
+    page(web, playbook, slot, &RunQuery::default(), StatusCode::CONFLICT, Some(Notice::error(words.to_owned()))).await
 }
 
 async fn page(
     web: &WebState,
     playbook: &str,
     slot: Instant,
+    asked: &RunQuery,
     status: StatusCode,
     notice: Option<Notice>,
 ) -> Result<Response, Trouble> {
     let row = web.store.run_row(playbook, slot).await?.ok_or(UNKNOWN)?;
-    let (csms, waiting) = match row.state.as_str() {
-        "held" => {
+    let here = below("/approvals", &run_id(playbook, slot));
+    let is_held = row.state == "held";
+    let after = asked.after.as_deref().map(|account| (account, asked.contact.as_deref().unwrap_or_default()));
+    let (csms, mut waiting) = match is_held {
+        true => {
             let csms = web.store.held_by_csm(playbook, slot).await?;
-            (csms, web.store.held_sample(playbook, slot, NAMED).await?)
+            (csms, web.store.held_after(playbook, slot, after, NAMED + 1).await?)
         }
-        _ => (Vec::new(), Vec::new()),
+        false => (Vec::new(), Vec::new()),
+    };
+    let is_more = waiting.len() as i64 > NAMED;
+    waiting.truncate(NAMED as usize);
+    let next = waiting.last().filter(|_| is_more);
+    let next_href = next
+        .map(|last| format!("{}#waiting", href(&here, &[("after", &last.account_id), ("contact", &last.contact_id)])));
+    let outlook = match is_held && row.approved_by.is_none() {
+        true => Some(OutlookView::of(web, &row, &waiting, asked.account.as_deref()).await?),
+        false => None,
     };
     let (about, steps) = read_steps(web, playbook, &row.revision).await?;
-    let all: i64 = csms.iter().map(|one| one.waiting).sum();
+    let word = web.store.word_on_run(playbook, slot).await?.filter(|word| row.approved_by.as_ref() == Some(&word.by));
+    let known: Vec<f64> = csms.iter().filter_map(|one| one.mrr).collect();
     let body = RunPage {
         playbook: playbook.to_owned(),
         playbook_href: below("/playbooks", playbook),
         about,
-        run: run_view(row, web.zone),
-        more: (all - waiting.len() as i64).max(0),
+        because: word.and_then(|word| word.reason),
+        mrr: (!known.is_empty()).then(|| number(known.iter().sum())),
         csms: csms.into_iter().map(view_csm).collect(),
         steps,
-        waiting: waiting.iter().map(|one| view_waiting(one, web.zone)).collect(),
+        waiting: waiting.iter().map(|one| view_waiting(one, outlook.as_ref(), &here, web.zone)).collect(),
+        first_href: after.is_some().then(|| format!("{here}#waiting")),
+        next_href,
+        outlook,
+        run: run_view(row, web.zone),
     };
     Frame::new(web, "approvals", notice).await?.page(status, "approval.html", body)
 }
@@ -176,6 +260,15 @@ fn view_csm(one: HeldOfCsm) -> CsmShare {
     CsmShare { csm, accounts, waiting, mrr: mrr.map(number), open_tasks }
 }
 
-fn view_waiting(one: &HeldRow, zone: Tz) -> Waiting {
-    Waiting { name: held_name(one), href: account_href(&one.account_id), facts: fact::all(&one.evidence, zone) }
+fn view_waiting(one: &HeldRow, outlook: Option<&OutlookView>, here: &str, zone: Tz) -> Waiting {
+    let subject = SubjectId { account: one.account_id.clone(), contact: one.contact_id.clone() };
+    Waiting {
+        name: held_name(one),
+        href: account_href(&one.account_id),
+        facts: fact::all(&one.evidence, zone),
+        is_new: outlook.is_some_and(|outlook| outlook.is_new(&subject)),
+        is_gone: outlook.is_some_and(|outlook| outlook.is_gone(&subject)),
+        others: outlook.map(|outlook| outlook.others_of(&subject)).unwrap_or_default(),
+        mails_href: format!("{}#mails", href(here, &[("account", &one.account_id)])),
+    }
 }

@@ -143,6 +143,28 @@ impl Store {
         Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
+    /// At most `limit` of those who wait in a held run, those of these accounts first.
+    pub async fn some_held_enrollments(
+        &self,
+        playbook: &str,
+        slot: Instant,
+        accounts: &[String],
+        limit: i64,
+    ) -> sqlx::Result<Vec<Enrollment>> {
+        let rows: Vec<StoredEnrollment> = sqlx::query_as(select_stored!(
+            "from keepwell.enrollments
+             where playbook = $1 and run_slot = $2 and state = 'held'
+             order by account_id = any($3) desc, account_id, id limit $4"
+        ))
+        .bind(playbook)
+        .bind(slot)
+        .bind(accounts)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await?;
+        Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
+    }
+
     /// Some of those who wait in a held run: the account, the contact (empty
     /// for account playbooks) and what the condition read.
     pub async fn held_ids(

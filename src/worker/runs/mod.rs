@@ -1,6 +1,7 @@
 //! From a due slot to enrollments: publish playbooks, open runs, decide about
 //! candidates, hold what needs a person, release what was approved.
 
+pub mod approval_outlook;
 pub(crate) mod audience_diff;
 pub mod backtest;
 pub mod breaker;

@@ -1,5 +1,6 @@
 //! Runs that wait for a person, and whom they would touch.
 
+use serde_json::json;
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::runs::{RUN, RunRow};
@@ -21,7 +22,42 @@ pub struct HeldOfCsm {
     pub open_tasks: i64,
 }
 
+/// What a person said of a held run.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct RunWord {
+    pub by: String,
+    /// Why, in their own words.
+    pub reason: Option<String>,
+}
+
 impl Store {
+    /// The last word on a run, if any.
+    pub async fn word_on_run(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<RunWord>> {
+        sqlx::query_as(
+            "select d.by, w.reason from keepwell.audit d left join keepwell.audit_reasons w using (n)
+             where d.deed in ('approve', 'discard') and d.about ->> 'playbook' = $1 and d.about ->> 'slot' = $2
+             order by d.n desc limit 1",
+        )
+        .bind(playbook)
+        .bind(json!(slot).as_str())
+        .fetch_optional(self.pool())
+        .await
+    }
+
+    /// The account with the largest MRR of those that wait in a held run.
+    pub async fn largest_held(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<String>> {
+        let sql = format!(
+            "select e.account_id from keepwell.enrollments e
+             left join {} a on a.id = {}
+             where e.playbook = $1 and e.run_slot = $2 and e.state = 'held' and e.account_id <> ''
+             order by case when jsonb_typeof(to_jsonb(a.mrr)) = 'number' then (to_jsonb(a.mrr) #>> '{{}}')::float8 end
+                 desc nulls last, e.account_id limit 1",
+            self.relation(Relation::Accounts),
+            self.key().of_text("e.account_id")
+        );
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(playbook).bind(slot).fetch_optional(&mut *self.read().await?).await
+    }
+
     /// Every run that waits for a person, the oldest first.
     pub async fn held_runs(&self) -> sqlx::Result<Vec<RunRow>> {
         let sql = format!("select {RUN} from keepwell.runs where state = 'held' order by slot, playbook");

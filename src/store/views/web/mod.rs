@@ -42,7 +42,7 @@ pub use accounts::{
     AccountDate, AccountEnrollmentRow, AccountFilter, AccountHeader, AccountOwner, AccountRow, Span, read_json,
 };
 pub use answers::{AnswerCount, AnswerListFilter, AnswerListRow};
-pub use approvals::HeldOfCsm;
+pub use approvals::{HeldOfCsm, RunWord};
 pub use contact_wishes::Wish;
 pub use deeds::DeedRow;
 pub use journeys::{StepCount, StepGroup, StepReason, TravellerRow};

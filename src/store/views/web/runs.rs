@@ -98,6 +98,17 @@ impl Store {
     /// Some of those who wait in a held run: the account, its name if it is
     /// there, the contact, and what the condition read.
     pub async fn held_sample(&self, playbook: &str, slot: Instant, limit: i64) -> sqlx::Result<Vec<HeldRow>> {
+        self.held_after(playbook, slot, None, limit).await
+    }
+
+    /// The same of those who come after a subject, in the order of account and contact.
+    pub async fn held_after(
+        &self,
+        playbook: &str,
+        slot: Instant,
+        after: Option<(&str, &str)>,
+        limit: i64,
+    ) -> sqlx::Result<Vec<HeldRow>> {
         let (accounts, contacts) = (self.relation(Relation::Accounts), self.relation(Relation::Contacts));
         let account = self.key().of_text("e.account_id");
         let sql = format!(
@@ -106,12 +117,15 @@ impl Store {
              left join {accounts} a on a.id = {account}
              left join {contacts} k on k.account_id = {account} and k.id = e.contact_id
              where e.playbook = $1 and e.run_slot = $2 and e.state = 'held'
+               and ($4::text is null or (e.account_id, e.contact_id) > ($4, $5))
              order by e.account_id, e.contact_id limit $3"
         );
         sqlx::query_as(AssertSqlSafe(sql))
             .bind(playbook)
             .bind(slot)
             .bind(limit)
+            .bind(after.map(|(account, _)| account))
+            .bind(after.map(|(_, contact)| contact))
             .fetch_all(&mut *self.read().await?)
             .await
     }

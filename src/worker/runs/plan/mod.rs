@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(super) use self::collisions::collisions;
 pub use self::enrolled::Leaver;
 use self::enrolled::follow_enrolled;
-use self::way::follow_way;
+pub(super) use self::way::follow_way;
 pub use self::way::{PlannedEffect, PlannedText, Rendering, count_by_step};
 pub use self::workload::Workload;
 pub(super) use self::workload::weigh;

@@ -66,7 +66,7 @@ impl Rendering<'_> {
 
 /// What those who were foreseen at the slot would get on their whole way,
 /// with its texts where they are wanted.
-pub(super) async fn follow_way(
+pub(in crate::worker::runs) async fn follow_way(
     shared: &Arc<Shared>,
     loaded: &Arc<Loaded>,
     foreseen: Vec<Foreseen>,

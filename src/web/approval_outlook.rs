@@ -1,0 +1,232 @@
+//! What would come of a held run, in words: how many mails and tasks, whose work it
+//! is, in what else those are who wait, and how their mails read.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::WebState;
+use super::page::{Trouble, account_name};
+use crate::effect::kind;
+use crate::enrollment::Enrollment;
+use crate::facts::SubjectId;
+use crate::playbook::guardrails::Ramp;
+use crate::store::views::web::{HeldRow, RunRow};
+use crate::worker::runs::approval_outlook::{ApprovalOutlook, HeldRun, look_at_held};
+use crate::worker::runs::plan::PlannedEffect;
+
+/// How many of those who wait are looked at.
+const LOOKED_AT: i64 = 500;
+
+/// How many mails of one account are shown.
+const MAILS: usize = 10;
+
+#[derive(Serialize)]
+pub(super) struct OutlookView {
+    /// Why nobody can say.
+    trouble: Option<String>,
+    /// How many were looked at, where that is not all.
+    only: Option<usize>,
+    /// How they enter: `The first 10, then 100 after 15 minutes, and so on`; `None`
+    /// where all do at once.
+    ramp: Option<String>,
+    figures: Vec<Figure>,
+    workload: Vec<WorkloadView>,
+    letters: Vec<LettersView>,
+    /// Whether the playbook has changed since its last run.
+    is_changed: bool,
+    #[serde(skip)]
+    found: ApprovalOutlook,
+}
+
+#[derive(Serialize)]
+struct Figure {
+    label: &'static str,
+    value: usize,
+}
+
+#[derive(Serialize)]
+struct WorkloadView {
+    name: String,
+    before: u64,
+    after: u64,
+}
+
+/// The mails of one account.
+#[derive(Serialize)]
+struct LettersView {
+    /// `The first`, `The largest` or `Chosen`.
+    which: &'static str,
+    name: String,
+    mails: Vec<LetterView>,
+    more: usize,
+}
+
+#[derive(Serialize)]
+struct LetterView {
+    when: String,
+    step: String,
+    to: String,
+    subject: String,
+    body: String,
+}
+
+impl OutlookView {
+    /// Of those who wait in a held run, with the mails of the first, of the largest
+    /// and of a chosen account. `named` are those on the page.
+    pub async fn of(
+        web: &WebState,
+        run: &RunRow,
+        named: &[HeldRow],
+        chosen: Option<&str>,
+    ) -> Result<OutlookView, Trouble> {
+        let now = web.clock.now();
+        let largest = web.store.largest_held(&run.playbook, run.slot).await?;
+        let first = web.store.held_sample(&run.playbook, run.slot, 1).await?.pop().map(|one| one.account_id);
+        let mut wanted: Vec<String> = named.iter().map(|one| one.account_id.clone()).collect();
+        wanted.extend(largest.iter().chain(&first).cloned().chain(chosen.map(str::to_owned)));
+        let held = web.store.some_held_enrollments(&run.playbook, run.slot, &wanted, LOOKED_AT).await?;
+        let of = |account: &str| held.iter().map(Enrollment::subject).find(|subject| subject.account == account);
+        let mut letters: Vec<(&'static str, SubjectId)> = Vec::new();
+        for (which, account) in
+            [("Chosen", chosen), ("The first", first.as_deref()), ("The largest", largest.as_deref())]
+        {
+            if let Some(subject) = account.and_then(of)
+                && !letters.iter().any(|(_, known)| *known == subject)
+            {
+                letters.push((which, subject));
+            }
+        }
+        let shown: Vec<SubjectId> = letters.iter().map(|(_, subject)| subject.clone()).collect();
+        let this = HeldRun { playbook: &run.playbook, revision: &run.revision, slot: run.slot };
+        let (found, trouble) = match look_at_held(&web.shared, this, &held, &shown, now).await? {
+            Ok(found) => (found, None),
+            Err(why) => (ApprovalOutlook::default(), Some(why)),
+        };
+        let all = run.ceiling.and_then(|all| usize::try_from(all).ok()).unwrap_or(held.len());
+        let names = web.store.account_names(&shown.iter().map(|one| one.account.clone()).collect::<Vec<_>>()).await?;
+        let letters = letters.into_iter().map(|(which, subject)| {
+            let name = account_name(names.get(&subject.account).cloned(), &subject.account);
+            letters_of(which, name, &subject, &found.mails)
+        });
+        Ok(OutlookView {
+            only: (held.len() < all).then_some(held.len()),
+            ramp: found.ramp.map(|ramp| in_words(ramp, all)),
+            figures: figures(&found, held.len()),
+            workload: found
+                .workload
+                .iter()
+                .map(|load| WorkloadView {
+                    name: load.name.clone().unwrap_or_else(|| load.csm.clone()),
+                    before: load.before,
+                    after: load.after,
+                })
+                .collect(),
+            letters: letters.collect(),
+            is_changed: found.new.is_some(),
+            trouble,
+            found,
+        })
+    }
+
+    /// Whether the revision before would not have enrolled them.
+    pub fn is_new(&self, subject: &SubjectId) -> bool {
+        self.found.new.as_ref().is_some_and(|new| new.contains(subject))
+    }
+
+    /// Whether their reason to enter is gone.
+    pub fn is_gone(&self, subject: &SubjectId) -> bool {
+        self.found.gone.contains(subject)
+    }
+
+    /// The other playbooks in which their account is.
+    pub fn others_of(&self, subject: &SubjectId) -> Vec<String> {
+        self.found.others.get(subject).into_iter().flatten().cloned().collect()
+    }
+}
+
+fn figures(found: &ApprovalOutlook, looked_at: usize) -> Vec<Figure> {
+    let subjects_with = |kind: &str| {
+        let subjects: BTreeSet<&SubjectId> =
+            found.effects.iter().filter(|effect| effect.kind == kind).map(|effect| &effect.subject).collect();
+        subjects.len()
+    };
+    let count = |kind: &str| found.effects.iter().filter(|effect| effect.kind == kind).count();
+    let mut figures = vec![
+        Figure { label: "Would enter", value: looked_at - found.gone.len() },
+        Figure { label: "Mails to customers", value: count(kind::MAIL) },
+        Figure { label: "Who get mail", value: subjects_with(kind::MAIL) },
+        Figure { label: "Tasks", value: count(kind::TASK) },
+        Figure { label: "Also in another playbook", value: found.others.len() },
+    ];
+    if let Some(new) = &found.new {
+        figures.push(Figure { label: "New by the change", value: new.len() });
+    }
+    figures
+}
+
+/// `The first 10, then 90 more after 15 minutes`.
+fn in_words(ramp: Ramp, all: usize) -> String {
+    let all = all as u64;
+    let first = ramp.batch(0).min(all);
+    if first >= all {
+        return format!("All {all} are in the first batch");
+    }
+    let second = ramp.batch(1).min(all - first);
+    let minutes = ramp.every.num_minutes();
+    let every = match (minutes % 60, minutes) {
+        (0, 60) => "an hour".to_owned(),
+        (0, minutes) => format!("{} hours", minutes / 60),
+        (_, minutes) => format!("{minutes} minutes"),
+    };
+    let rest = if first + second < all { ", and so on" } else { "" };
+    format!("The first {first}, then {second} more after {every}{rest}")
+}
+
+fn letters_of(which: &'static str, name: String, subject: &SubjectId, mails: &[PlannedEffect]) -> LettersView {
+    let of_subject: Vec<&PlannedEffect> = mails.iter().filter(|mail| mail.subject == *subject).collect();
+    let letter = |mail: &&PlannedEffect| {
+        let text = mail.text.clone();
+        let (title, body) = text.map(|text| (text.subject, text.body)).unwrap_or_default();
+        LetterView {
+            when: after(mail.after),
+            step: mail.step.clone(),
+            to: mail.to.clone().unwrap_or_default(),
+            subject: title,
+            body,
+        }
+    };
+    LettersView {
+        which,
+        name,
+        more: of_subject.len().saturating_sub(MAILS),
+        mails: of_subject.iter().take(MAILS).map(letter).collect(),
+    }
+}
+
+/// `at once`, `after 3 days`.
+fn after(span: chrono::Duration) -> String {
+    let (days, hours, minutes) = (span.num_days(), span.num_hours(), span.num_minutes());
+    let count = |count: i64, unit: &str| format!("after {count} {unit}{}", if count == 1 { "" } else { "s" });
+    match (days, hours, minutes) {
+        (0, 0, 0) => "at once".to_owned(),
+        (0, 0, minutes) => count(minutes, "minute"),
+        (0, hours, _) => count(hours, "hour"),
+        (days, ..) => count(days, "day"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ramp_is_said_in_words() {
+        let ramp = Ramp::default();
+        assert_eq!(in_words(ramp, 5), "All 5 are in the first batch");
+        assert_eq!(in_words(ramp, 42), "The first 10, then 32 more after 15 minutes");
+        assert_eq!(in_words(ramp, 500), "The first 10, then 100 more after 15 minutes, and so on");
+        let slow = Ramp { every: chrono::Duration::hours(2), ..ramp };
+        assert_eq!(in_words(slow, 11), "The first 10, then 1 more after 2 hours");
+    }
+}
