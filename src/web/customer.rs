@@ -87,7 +87,7 @@ fn accepted_languages(headers: &HeaderMap) -> Vec<&str> {
             let weight = rest.trim().strip_prefix("q=").map_or(Some(1.0), |weight| weight.trim().parse().ok())?;
             Some((tag.trim(), weight))
         })
-        .filter(|(_, weight)| *weight > 0.0)
+        .filter(|(tag, weight)| !tag.is_empty() && *weight > 0.0)
         .collect();
     languages.sort_by(|one, other| other.1.total_cmp(&one.1));
     languages.into_iter().map(|(tag, _)| tag).collect()
