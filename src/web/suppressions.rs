@@ -13,11 +13,14 @@ use super::page::{Frame, Notice, Trouble, Web, account_href, account_name, below
 use super::visitor::Visitor;
 use crate::address::parse_address;
 use crate::clock::Instant;
-use crate::store::messages::suppressions::{BY_COMMAND, BY_PAGE, CLASSES, Suppression};
+use crate::store::messages::suppressions::{BY_COMMAND, BY_PAGE, CLASSES, COMPLAINT, ERASED, Suppression};
 use crate::store::views::web::{SuppressedContact, SuppressedRow, SuppressionFilter};
 
 /// How many addresses one page shows.
 const AT_MOST: usize = 50;
+
+/// What no click lifts: mail would go to somebody who was forgotten, or who called it unwanted.
+const FIRM: [&str; 2] = [COMPLAINT, ERASED];
 
 /// How many contacts are named at one address.
 const CONTACTS: i64 = 5;
@@ -26,11 +29,11 @@ const CONTACTS: i64 = 5;
 const SOURCES: [(&str, &str); 9] = [
     ("unsubscribe", "Its reader unsubscribed"),
     ("preferences", "Its reader chose so on the page of preferences"),
-    ("complaint", "Its reader called a mail unwanted"),
+    (COMPLAINT, "Its reader called a mail unwanted"),
     ("bounce", "Mail came back: there is no such mailbox"),
     ("soft bounces", "Mail came back three times within 30 days"),
     ("refusal", "The server refused the address"),
-    ("erased", "Its owner’s data was erased"),
+    (ERASED, "Its owner’s data was erased"),
     (BY_COMMAND, "A colleague said so on the command line"),
     (BY_PAGE, "A colleague said so on this page"),
 ];
@@ -75,6 +78,8 @@ pub(super) struct SuppressionForm {
 #[derive(Deserialize)]
 pub(super) struct LiftForm {
     class: String,
+    /// Where it came from when it was shown.
+    source: String,
 }
 
 #[derive(Serialize)]
@@ -122,6 +127,8 @@ struct SuppressedContactView {
 #[derive(Serialize)]
 struct WordView {
     class: String,
+    source: String,
+    can_be_lifted: bool,
     label: String,
     reason: String,
     by: Option<String>,
@@ -168,10 +175,18 @@ pub(super) async fn lift(
     form: Result<Form<LiftForm>, FormRejection>,
 ) -> Result<Response, Trouble> {
     let Form(given) = form.map_err(unread)?;
-    if web.store.lift_hash(&hash, &given.class, visitor.actor(), web.clock.now()).await? {
+    if FIRM.contains(&given.source.as_str()) {
+        let words = "A complaint or an erasure is not lifted here. Where its owner has asked for it, use the command line \
+            with the whole address: keepwell suppress ADDRESS --lift.";
+        return Err(Trouble::refusal(StatusCode::UNPROCESSABLE_ENTITY, words));
+    }
+    let source = Some(given.source.as_str());
+    if web.store.lift_hash(&hash, &given.class, source, visitor.actor(), web.clock.now()).await? {
         return Ok(Redirect::to("/suppressions").into_response());
     }
-    let notice = Notice::error("This was not suppressed any more, so nothing has changed.".to_owned());
+    let notice = Notice::error(
+        "This is not suppressed any more, or for another reason by now, so nothing has changed.".to_owned(),
+    );
     page(&web, StatusCode::CONFLICT, Some(notice), SuppressionQuery::default(), SuppressionForm::default()).await
 }
 
@@ -253,6 +268,8 @@ fn word_view(web: &WebState, class: &str, word: &Json) -> WordView {
     let reason = known.map_or(source, |(_, label)| label);
     WordView {
         class: class.to_owned(),
+        source: source.to_owned(),
+        can_be_lifted: !FIRM.contains(&source),
         label: class_label(class).to_owned(),
         reason: match text("through") {
             Some(_) => format!("{reason}, at another address of the same person"),

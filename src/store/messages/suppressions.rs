@@ -25,7 +25,13 @@ pub const BY_PAGE: &str = "page";
 
 /// Sources of a suppression that say something about the address and nothing
 /// about its reader.
-pub(crate) const OF_THE_ADDRESS: [&str; 4] = ["bounce", "soft bounces", "refusal", "erased"];
+pub(crate) const OF_THE_ADDRESS: [&str; 4] = ["bounce", "soft bounces", "refusal", ERASED];
+
+/// The source of what an erasure leaves, so that nobody is mailed who was forgotten.
+pub const ERASED: &str = "erased";
+
+/// The source of what a reader said by calling a mail unwanted.
+pub const COMPLAINT: &str = "complaint";
 
 /// Which mail an address gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,29 +103,43 @@ impl Store {
     /// address works again, or its owner asked for it. False when there was none.
     /// Other addresses of its owner are not touched.
     pub async fn lift(&self, address: &str, class: &str, by: Actor<'_>, now: Instant) -> sqlx::Result<bool> {
-        self.lift_hash(&self.address_hash(address).await?, class, by, now).await
+        self.lift_hash(&self.address_hash(address).await?, class, None, by, now).await
     }
 
-    /// The same of an address of which only its hash is known.
-    pub async fn lift_hash(&self, hash: &str, class: &str, by: Actor<'_>, now: Instant) -> sqlx::Result<bool> {
+    /// The same of an address of which only its hash is known; with a `source` only as
+    /// long as the suppression comes from there.
+    pub async fn lift_hash(
+        &self,
+        hash: &str,
+        class: &str,
+        source: Option<&str>,
+        by: Actor<'_>,
+        now: Instant,
+    ) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
-        let lifted = sqlx::query(
-            "update keepwell.recipients set suppressed = suppressed - $2 where address_hash = $1 and suppressed ? $2",
+        let lifted: Option<Option<String>> = sqlx::query_scalar(
+            "update keepwell.recipients r set suppressed = r.suppressed - $2
+             from (select address_hash, suppressed -> $2 ->> 'source' as source from keepwell.recipients
+                   where address_hash = $1 and suppressed ? $2 for update) before
+             where r.address_hash = before.address_hash and ($3::text is null or before.source = $3)
+             returning before.source",
         )
         .bind(hash)
         .bind(class)
-        .execute(&mut *tx)
+        .bind(source)
+        .fetch_optional(&mut *tx)
         .await?;
-        if lifted.rows_affected() > 0 {
+        if let Some(source) = &lifted {
             // Soft bounces begin to count anew.
             sqlx::query("update keepwell.bounces set address_hash = '' where address_hash = $1")
                 .bind(hash)
                 .execute(&mut *tx)
                 .await?;
-            record(&mut tx, "lift", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
+            let about = serde_json::json!({ "address_hash": hash, "class": class, "source": source });
+            record(&mut tx, "lift", by, &about, now).await?;
         }
         tx.commit().await?;
-        Ok(lifted.rows_affected() > 0)
+        Ok(lifted.is_some())
     }
 
     /// The hash and class that a token of a link stands for; `None` when it is
@@ -182,7 +202,10 @@ impl Store {
     ) -> sqlx::Result<Option<Preferences>> {
         let Some((hash, _)) = self.opened(token).await? else { return Ok(None) };
         let mut tx = self.pool().begin().await?;
-        for (class, wanted) in [("lifecycle", Some(lifecycle)), ("marketing", marketing)] {
+        // What is not wanted first: it locks all rows of a contact in the order in which all do.
+        let mut wishes = [("lifecycle", Some(lifecycle)), ("marketing", marketing)];
+        wishes.sort_by_key(|(_, wanted)| *wanted == Some(true));
+        for (class, wanted) in wishes {
             let Some(wanted) = wanted else { continue };
             if wanted {
                 sqlx::query("update keepwell.recipients set suppressed = suppressed - $2 where address_hash = $1")
@@ -243,11 +266,19 @@ async fn suppress_with(
         .await?;
     let follows = !OF_THE_ADDRESS.contains(&suppression.source);
     let linked = if follows { lock_linked(tx, hash).await? } else { Vec::new() };
-    // The first word stays: it says since when. A wish takes the place of what
-    // says something about the address alone.
+    // The first word stays: it says since when. A wish takes the place of what says
+    // something about the address alone, and that of its reader the place of what a
+    // colleague said, who could otherwise lift it with their own word. An erasure stays.
+    let by_hand = [BY_COMMAND, BY_PAGE];
+    let weaker: Vec<&str> = match suppression.source {
+        _ if !follows => Vec::new(),
+        source if by_hand.contains(&source) => OF_THE_ADDRESS.to_vec(),
+        _ => OF_THE_ADDRESS.iter().chain(&by_hand).copied().collect(),
+    };
+    let weaker: Vec<&str> = weaker.into_iter().filter(|source| *source != ERASED).collect();
     sqlx::query(
         "update keepwell.recipients r
-         set suppressed = case when $5 and r.suppressed -> $3::text ->> 'source' = any($6) then r.suppressed || word.said
+         set suppressed = case when r.suppressed -> $3::text ->> 'source' = any($5) then r.suppressed || word.said
                                else word.said || r.suppressed end
          from (select $1::text as address_hash, jsonb_build_object($3::text, $4::jsonb) as said
                union all
@@ -259,8 +290,7 @@ async fn suppress_with(
     .bind(linked)
     .bind(suppression.class)
     .bind(word)
-    .bind(follows)
-    .bind(OF_THE_ADDRESS)
+    .bind(weaker)
     .execute(tx)
     .await?;
     Ok(())

@@ -69,10 +69,13 @@ async fn an_operator_suppresses_an_address_and_lifts_it() {
 
     let hash = site.store.address_hash("kim@fjord.example").await.unwrap();
     let lift = format!("/suppressions/{hash}/lift");
-    let other = site.with_cookie("POST", &lift, &dana, "class=all").await;
+    let other = site.with_cookie("POST", &lift, &dana, "class=all&source=page").await;
     assert_eq!(other.status, StatusCode::CONFLICT);
     other.shows("nothing has changed");
-    assert_eq!(site.with_cookie("POST", &lift, &dana, "class=lifecycle").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(
+        site.with_cookie("POST", &lift, &dana, "class=lifecycle&source=page").await.status,
+        StatusCode::SEE_OTHER
+    );
     assert!(!site.store.is_suppressed("kim@fjord.example", "lifecycle").await.unwrap());
     let deeds: Vec<(String, String)> =
         sqlx::query_as("select by, deed from keepwell.audit where by = 'dana' order by n")
@@ -106,4 +109,37 @@ async fn a_long_list_of_suppressions_is_paged() {
     seen.sort();
     seen.dedup();
     assert_eq!((seen.len(), all), (120, 120));
+}
+
+/// What the reader says holds, whatever a colleague said before, and no click lifts it.
+#[tokio::test]
+async fn a_colleagues_word_never_stands_for_the_readers() {
+    let site = Site::filled().await;
+    let dana = site.user("dana", Role::Operator, None).await;
+    let address = "kim@fjord.example";
+    let hash = site.store.address_hash(address).await.unwrap();
+    let lift = format!("/suppressions/{hash}/lift");
+    let suppress = async |class: &str, source: &str| {
+        let suppression = Suppression { class, source };
+        site.store.suppress(address, suppression, now()).await.unwrap();
+    };
+    let form = "address=kim%40fjord.example&class=lifecycle";
+    assert_eq!(site.with_cookie("POST", "/suppressions", &dana, form).await.status, StatusCode::SEE_OTHER);
+    suppress("lifecycle", "unsubscribe").await;
+    // The page that the operator still has says the colleague's word.
+    let stale = site.with_cookie("POST", &lift, &dana, "class=lifecycle&source=page").await;
+    assert_eq!(stale.status, StatusCode::CONFLICT);
+    assert!(site.store.is_suppressed(address, "lifecycle").await.unwrap());
+    for (class, source) in [("marketing", "complaint"), ("all", "erased")] {
+        suppress(class, source).await;
+        let lifted = site.with_cookie("POST", &lift, &dana, &format!("class={class}&source={source}")).await;
+        assert_eq!(lifted.status, StatusCode::UNPROCESSABLE_ENTITY, "{source}");
+    }
+    // Nor does a colleague's word take the place of an erasure.
+    let form = "address=kim%40fjord.example&class=all";
+    assert_eq!(site.with_cookie("POST", "/suppressions", &dana, form).await.status, StatusCode::SEE_OTHER);
+    let page = site.with_cookie("GET", "/suppressions?address=kim%40fjord.example", &dana, "").await;
+    page.shows("Its owner’s data was erased");
+    page.shows("Its reader unsubscribed");
+    assert_eq!(page.body.matches("Lift it").count(), 1, "only the unsubscription");
 }
