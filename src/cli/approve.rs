@@ -100,6 +100,9 @@ fn refuse(options: &Options, word: ReleaseAnswer) -> anyhow::Result<()> {
     match word {
         ReleaseAnswer::Taken | ReleaseAnswer::Already => Ok(()),
         ReleaseAnswer::Unknown => anyhow::bail!("there is no run {}", options.run),
+        ReleaseAnswer::OtherPace => {
+            anyhow::bail!("the run {} was approved before, and those who wait enter at another pace", options.run)
+        }
         ReleaseAnswer::NotHeld => anyhow::bail!("the run {} is not held", options.run),
         ReleaseAnswer::UnderWay => {
             anyhow::bail!("the run {} is just being released: try again in a minute", options.run)

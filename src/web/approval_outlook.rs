@@ -2,11 +2,13 @@
 //! is, in what else those are who wait, and how their mails read.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::WebState;
 use super::page::{Trouble, account_name};
+use crate::delivery::render;
 use crate::effect::kind;
 use crate::enrollment::Enrollment;
 use crate::facts::SubjectId;
@@ -14,6 +16,9 @@ use crate::playbook::guardrails::Ramp;
 use crate::store::views::web::{HeldRow, RunRow};
 use crate::worker::runs::approval_outlook::{ApprovalOutlook, HeldRun, look_at_held};
 use crate::worker::runs::plan::PlannedEffect;
+
+/// How long a page waits for its turn to look.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many of those who wait are looked at.
 const LOOKED_AT: i64 = 500;
@@ -73,12 +78,13 @@ struct LetterView {
 
 impl OutlookView {
     /// Of those who wait in a held run, with the mails of the first, of the largest
-    /// and of a chosen account. `named` are those on the page.
+    /// and of a chosen account. `named` are those on the page, `waiting` is how many there are.
     pub async fn of(
         web: &WebState,
         run: &RunRow,
         named: &[HeldRow],
         chosen: Option<&str>,
+        waiting: usize,
     ) -> Result<OutlookView, Trouble> {
         let now = web.clock.now();
         let largest = web.store.largest_held(&run.playbook, run.slot).await?;
@@ -99,11 +105,21 @@ impl OutlookView {
         }
         let shown: Vec<SubjectId> = letters.iter().map(|(_, subject)| subject.clone()).collect();
         let this = HeldRun { playbook: &run.playbook, revision: &run.revision, slot: run.slot };
-        let (found, trouble) = match look_at_held(&web.shared, this, &held, &shown, now).await? {
-            Ok(found) => (found, None),
-            Err(why) => (ApprovalOutlook::default(), Some(why)),
+        // One looks at a time: customers' pages need connections, too.
+        let turn = tokio::time::timeout(PATIENCE, web.outlook_turn.acquire()).await;
+        let (found, trouble) = match turn {
+            Ok(Ok(_turn)) => match look_at_held(&web.shared, this, &held, &shown, now).await? {
+                Ok(found) => (found, None),
+                Err(why) => (ApprovalOutlook::default(), Some(why)),
+            },
+            _ => {
+                let why = "somebody else is looking at a run right now. Load the page once more.";
+                (ApprovalOutlook::default(), Some(why.to_owned()))
+            }
         };
-        let all = run.ceiling.and_then(|all| usize::try_from(all).ok()).unwrap_or(held.len());
+        let all = waiting.max(held.len());
+        let entered = web.store.count_enrolled(&run.playbook, run.slot).await?.all.unsigned_abs();
+        let position = RampPosition { batch: run.ramp_batch.unsigned_abs(), entered };
         let names = web.store.account_names(&shown.iter().map(|one| one.account.clone()).collect::<Vec<_>>()).await?;
         let letters = letters.into_iter().map(|(which, subject)| {
             let name = account_name(names.get(&subject.account).cloned(), &subject.account);
@@ -111,7 +127,7 @@ impl OutlookView {
         });
         Ok(OutlookView {
             only: (held.len() < all).then_some(held.len()),
-            ramp: found.ramp.map(|ramp| in_words(ramp, all)),
+            ramp: found.ramp.map(|ramp| in_words(ramp, position, all)),
             figures: figures(&found, held.len()),
             workload: found
                 .workload
@@ -165,14 +181,23 @@ fn figures(found: &ApprovalOutlook, looked_at: usize) -> Vec<Figure> {
     figures
 }
 
-/// `The first 10, then 90 more after 15 minutes`.
-fn in_words(ramp: Ramp, all: usize) -> String {
+/// How far a run is with its ramp.
+#[derive(Clone, Copy)]
+struct RampPosition {
+    /// The number of the next batch; that of the first is 0.
+    batch: u32,
+    /// How many have entered.
+    entered: u64,
+}
+
+/// `The next 10, then 90 more after 15 minutes`, of so many who wait. As the release counts.
+fn in_words(ramp: Ramp, position: RampPosition, all: usize) -> String {
     let all = all as u64;
-    let first = ramp.batch(0).min(all);
+    let first = ramp.so_far(position.batch).saturating_sub(position.entered).min(all);
     if first >= all {
-        return format!("All {all} are in the first batch");
+        return format!("All {all} are in the next batch");
     }
-    let second = ramp.batch(1).min(all - first);
+    let second = ramp.batch(position.batch.saturating_add(1)).min(all - first);
     let minutes = ramp.every.num_minutes();
     let every = match (minutes % 60, minutes) {
         (0, 60) => "an hour".to_owned(),
@@ -180,14 +205,15 @@ fn in_words(ramp: Ramp, all: usize) -> String {
         (_, minutes) => format!("{minutes} minutes"),
     };
     let rest = if first + second < all { ", and so on" } else { "" };
-    format!("The first {first}, then {second} more after {every}{rest}")
+    format!("The next {first}, then {second} more after {every}{rest}")
 }
 
 fn letters_of(which: &'static str, name: String, subject: &SubjectId, mails: &[PlannedEffect]) -> LettersView {
     let of_subject: Vec<&PlannedEffect> = mails.iter().filter(|mail| mail.subject == *subject).collect();
     let letter = |mail: &&PlannedEffect| {
         let text = mail.text.clone();
-        let (title, body) = text.map(|text| (text.subject, text.body)).unwrap_or_default();
+        // As the text part of the mail reads.
+        let (title, body) = text.map(|text| (text.subject, render(&text.body).text)).unwrap_or_default();
         LetterView {
             when: after(mail.after),
             step: mail.step.clone(),
@@ -223,10 +249,14 @@ mod tests {
     #[test]
     fn a_ramp_is_said_in_words() {
         let ramp = Ramp::default();
-        assert_eq!(in_words(ramp, 5), "All 5 are in the first batch");
-        assert_eq!(in_words(ramp, 42), "The first 10, then 32 more after 15 minutes");
-        assert_eq!(in_words(ramp, 500), "The first 10, then 100 more after 15 minutes, and so on");
+        let begin = RampPosition { batch: 0, entered: 0 };
+        // The canary of a first run was the first batch, and some of its places were left.
+        let later = RampPosition { batch: 1, entered: 8 };
+        assert_eq!(in_words(ramp, later, 500), "The next 102, then 398 more after 15 minutes");
+        assert_eq!(in_words(ramp, begin, 5), "All 5 are in the next batch");
+        assert_eq!(in_words(ramp, begin, 42), "The next 10, then 32 more after 15 minutes");
+        assert_eq!(in_words(ramp, begin, 500), "The next 10, then 100 more after 15 minutes, and so on");
         let slow = Ramp { every: chrono::Duration::hours(2), ..ramp };
-        assert_eq!(in_words(slow, 11), "The first 10, then 1 more after 2 hours");
+        assert_eq!(in_words(slow, begin, 11), "The next 10, then 1 more after 2 hours");
     }
 }

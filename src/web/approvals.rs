@@ -102,6 +102,8 @@ struct RunPage {
     run: RunView,
     /// Why somebody has approved or dropped it.
     because: Option<String>,
+    /// How those enter whom somebody has let in.
+    pace: &'static str,
     /// All MRR together, where any is a number.
     mrr: Option<String>,
     csms: Vec<CsmShare>,
@@ -184,6 +186,7 @@ async fn respond(web: &WebState, playbook: &str, slot: Instant, answer: ReleaseA
         ReleaseAnswer::Unknown => return Err(UNKNOWN),
         ReleaseAnswer::NotHeld => "Nobody waits in this run any more, so nothing has changed.",
         ReleaseAnswer::UnderWay => "The run is just being released: try again in a minute.",
+        ReleaseAnswer::OtherPace => "A colleague has approved this run in another way, see below: nothing has changed.",
         ReleaseAnswer::Outdated => "The playbook has changed since; its next run decides anew.",
     };
     page(web, playbook, slot, &RunQuery::default(), StatusCode::CONFLICT, Some(Notice::error(words.to_owned()))).await
@@ -213,8 +216,9 @@ async fn page(
     let next = waiting.last().filter(|_| is_more);
     let next_href = next
         .map(|last| format!("{}#waiting", href(&here, &[("after", &last.account_id), ("contact", &last.contact_id)])));
+    let all_waiting = csms.iter().map(|one| one.waiting).sum::<i64>().unsigned_abs() as usize;
     let outlook = match is_held && row.approved_by.is_none() {
-        true => Some(OutlookView::of(web, &row, &waiting, asked.account.as_deref()).await?),
+        true => Some(OutlookView::of(web, &row, &waiting, asked.account.as_deref(), all_waiting).await?),
         false => None,
     };
     let (about, steps) = read_steps(web, playbook, &row.revision).await?;
@@ -225,6 +229,7 @@ async fn page(
         playbook_href: below("/playbooks", playbook),
         about,
         because: word.and_then(|word| word.reason),
+        pace: if row.at_once { "all at once" } else { "in growing batches" },
         mrr: (!known.is_empty()).then(|| number(known.iter().sum())),
         csms: csms.into_iter().map(view_csm).collect(),
         steps,

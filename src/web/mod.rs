@@ -158,6 +158,8 @@ pub struct WebState {
     pub command: String,
     /// How many pages for customers ask the customer store at a time.
     reader_turns: Arc<Semaphore>,
+    /// Whoever looks at what an approval would bring.
+    outlook_turn: Arc<Semaphore>,
     /// What was counted last, and when.
     gauges: Arc<Mutex<Option<(Stopwatch, WorkGauges)>>>,
     /// Links whose token is not ours.
@@ -187,6 +189,7 @@ impl WebState {
             health: Arc::new(Health::new(Arc::new(lanes::progress()), Path::new("."), never)),
             command: "keepwell".to_owned(),
             reader_turns: Arc::new(Semaphore::new(READERS)),
+            outlook_turn: Arc::new(Semaphore::new(1)),
             gauges: Arc::default(),
             forged_links: WarningLimit::default(),
             withheld_pages: WarningLimit::default(),

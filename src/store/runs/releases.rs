@@ -22,6 +22,8 @@ pub enum ReleaseAnswer {
     Taken,
     /// It was said before, and holds.
     Already,
+    /// It was approved before, and those who wait enter at another pace.
+    OtherPace,
     /// There is no such run.
     Unknown,
     /// It is not held.
@@ -77,8 +79,8 @@ impl Store {
         word: Word<'_>,
     ) -> sqlx::Result<ReleaseAnswer> {
         let mut tx = self.pool().begin().await?;
-        let found: Option<(String, String, Option<String>, bool)> = sqlx::query_as(
-            "select r.state, r.revision, p.revision, r.approved_at is not null from keepwell.runs r
+        let found: Option<(String, String, Option<String>, Option<bool>)> = sqlx::query_as(
+            "select r.state, r.revision, p.revision, case when r.approved_at is not null then r.at_once end from keepwell.runs r
              left join keepwell.playbooks p on p.id = r.playbook where r.playbook = $1 and r.slot = $2
              for update of r",
         )
@@ -91,7 +93,8 @@ impl Store {
             None => ReleaseAnswer::Unknown,
             Some((state, ..)) if state != "held" => ReleaseAnswer::NotHeld,
             Some((_, revision, current, _)) if current.as_deref() != Some(&revision) => ReleaseAnswer::Outdated,
-            Some((.., true)) => ReleaseAnswer::Already,
+            Some((.., Some(before))) if before != at_once => ReleaseAnswer::OtherPace,
+            Some((.., Some(_))) => ReleaseAnswer::Already,
             Some(_) => {
                 sqlx::query(
                     "update keepwell.runs set approved_at = $3, approved_by = $4, at_once = $5

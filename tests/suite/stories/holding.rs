@@ -1,6 +1,8 @@
 //! A run that would touch too many waits for a person.
 
-use keepwell::store::runs::releases::ReleaseAnswer;
+use keepwell::ids::{Actor, Word};
+use keepwell::store::runs::parse_run_id;
+use keepwell::store::runs::releases::{ReleaseAnswer, ReleasePace};
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook};
@@ -67,6 +69,11 @@ async fn an_approved_run_is_decided_again_and_enrolls_at_most_the_held() {
     world.sql("update customers.accounts set status = 'churned' where id = 'a2'").await;
     assert_eq!(world.approve(RUN, "2026-03-02T11:00:00Z").await, ReleaseAnswer::Taken);
     assert_eq!(world.approve(RUN, "2026-03-02T11:00:00Z").await, ReleaseAnswer::Already);
+    // Whoever says another pace is not told that it holds.
+    let (playbook, slot) = parse_run_id(RUN).unwrap();
+    let word = Word::new(Actor("another"), at("2026-03-02T11:00:00Z"));
+    let other = world.store().approve_run(&playbook, slot, ReleasePace::AtOnce, word).await.unwrap();
+    assert_eq!(other, ReleaseAnswer::OtherPace);
     world.pass_at("2026-03-02T12:00:00Z").await;
     assert_eq!(lines(&world.enrollments().await, "account state started_at"), ["a3 completed 03-02T12:00"]);
     let run = world.run("welcome", "2026-03-02T09:00:00Z").await;

@@ -45,7 +45,7 @@ async fn a_held_run_says_why_and_whom_and_is_approved() {
     }
     page.shows("Let them in");
     page.shows("<dt>MRR touched</dt><dd>12,010</dd>");
-    page.shows("All 3 are in the first batch");
+    page.shows("All 3 are in the next batch");
     for (label, value) in [("Would enter", 3), ("Mails to customers", 0), ("Tasks", 3), ("Also in another playbook", 0)]
     {
         page.shows(&format!("<dt>{label}</dt><dd>{value}</dd>"));
@@ -59,8 +59,10 @@ async fn a_held_run_says_why_and_whom_and_is_approved() {
     let approved = site.post(&format!("{RUN}/approve"), "because=Ines+knows").await;
     assert_eq!((approved.status, approved.headers[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, RUN));
     let page = site.get(RUN).await;
-    page.shows("Approved by a colleague (“Ines knows”); it is released next.");
+    page.shows("Approved by a colleague (“Ines knows”). They enter in growing batches.");
     assert!(!page.body.contains("Let them in"));
+    // The rest can be dropped until it is out.
+    page.shows("Drop this run");
     // Twice is once.
     assert_eq!(site.post(&format!("{RUN}/approve"), "").await.status, StatusCode::SEE_OTHER);
     world.run_at("2026-03-02T09:00:00Z").await;
@@ -126,7 +128,7 @@ async fn the_page_shows_mails_overlap_and_who_is_new_by_the_change() {
     let run = "/approvals/hello%402026-03-03T09%3A00%3A00Z";
     let page = site.get(run).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.body);
-    page.shows("The first 1, then 2 more after an hour");
+    page.shows("The next 1, then 2 more after an hour");
     page.shows("<dt>Mails to customers</dt><dd>3</dd>");
     page.shows("<dt>Also in another playbook</dt><dd>1</dd>");
     page.shows("<dt>New by the change</dt><dd>3</dd>");

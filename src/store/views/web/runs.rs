@@ -27,6 +27,10 @@ pub struct RunRow {
     /// A list of `{account, reason, message}`.
     pub details: Json,
     pub approved_by: Option<String>,
+    /// Whether whoever approved it let all in at once.
+    pub at_once: bool,
+    /// How many batches of its ramp are out.
+    pub ramp_batch: i32,
 }
 
 /// One enrollment with its account's name.
@@ -67,7 +71,7 @@ impl HeldRow {
 }
 
 /// The columns of a [`RunRow`].
-pub(super) const RUN: &str = "playbook, slot, revision, kind, state, reason, ceiling, candidates, enrolled, ghosts, skipped, details, approved_by";
+pub(super) const RUN: &str = "playbook, slot, revision, kind, state, reason, ceiling, candidates, enrolled, ghosts, skipped, details, approved_by, at_once, ramp_batch";
 
 impl Store {
     /// The texts of these revisions, given as playbook and revision.
