@@ -10,6 +10,7 @@ use super::suppressions::source_words;
 use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::facts::Contact;
+use crate::message::channel::Channel;
 use crate::message::class::Class;
 use crate::message::recipient::has_consented;
 use crate::store::messages::contact_addresses::Addressee;
@@ -96,6 +97,12 @@ fn address(contact: &Contact) -> Option<&str> {
 /// Which pause keeps an account's mail of a class back.
 fn pause_of(stopped: &Stopped, account: &str, class: Class) -> Option<&'static str> {
     let account = account.to_owned();
+    if stopped.all() {
+        return Some("everything is stopped");
+    }
+    if stopped.is(&StopTarget::Channel(Channel::Email)) {
+        return Some("mail is stopped");
+    }
     if stopped.is(&StopTarget::Account(account.clone())) {
         return Some("the account is paused");
     }

@@ -11,6 +11,7 @@ use super::WebState;
 use super::page::{Trouble, Web, account_href, capitalize, with_pair};
 use super::visitor::Visitor;
 use crate::clock::Instant;
+use crate::ids::Word;
 use crate::message::class::Class;
 use crate::rehearsal::explanation::ConsequenceLine;
 use crate::store::upkeep::stopped::{Stop, StopTarget};
@@ -233,7 +234,18 @@ pub(super) async fn pause_account(
         return Err(UNKNOWN);
     }
     let because = Some(because.trim()).filter(|because| !because.is_empty());
-    let paused = web.store.stop(&part.target(&id), visitor.actor(), because, web.clock.now()).await?;
+    let (target, now) = (part.target(&id), web.clock.now());
+    let mut paused = web.store.stop(&target, visitor.actor(), because, now).await?;
+    // What an operator pauses, no CSM resumes, whoever paused it first.
+    if !paused && visitor.may(Role::Operator) {
+        let stopped = web.store.stopped().await?;
+        if let Some(stop) = stopped.stops.iter().find(|stop| stop.target == target)
+            && web.store.user_role(&stop.by).await? == Some(Role::Csm)
+        {
+            let word = Word::new(visitor.actor(), now).because(because);
+            paused = web.store.take_over_stop(&target, &stop.by, word).await?;
+        }
+    }
     let done = if paused { "paused" } else { "was-paused" };
     Ok(Redirect::to(&with_pair(&account_href(&id), "done", done)).into_response())
 }

@@ -26,10 +26,10 @@ pub(in crate::store) fn parked(message: &str, now: &str) -> String {
     of_enrollment(message, &parks(now))
 }
 
-/// The same at a marker, where also mail of an enrollment that was cancelled since its
-/// claim stays: it looks at the gate again, which ends it.
+/// The same at a marker, where also mail of an enrollment that has ended since its claim,
+/// otherwise than at the end of its steps, stays: it looks at the gate again, which ends it.
 pub(super) fn withheld(message: &str, now: &str) -> String {
-    of_enrollment(message, &format!("({} or e.state = 'cancelled')", parks(now)))
+    of_enrollment(message, &format!("({} or e.state not in ('active', 'completed'))", parks(now)))
 }
 
 /// Whether a person's word on a task keeps the enrollment `e` from moving.

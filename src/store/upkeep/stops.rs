@@ -73,9 +73,9 @@ pub(crate) async fn lift(
     let lifted = lifted.execute(&mut *tx).await?.rows_affected() > 0;
     if lifted {
         record(tx, "resume", by, &target.about(), now).await?;
-    }
-    if let StopTarget::Playbook(id) = target {
-        Store::count_anew(tx, id).await?;
+        if let StopTarget::Playbook(id) = target {
+            Store::count_anew(tx, id).await?;
+        }
     }
     Ok(lifted)
 }
@@ -97,6 +97,29 @@ impl Store {
         }
         tx.commit().await?;
         Ok(stopped)
+    }
+
+    /// Makes a stop of somebody else that of whoever stops it once more; false when it is
+    /// theirs already or of somebody else by now.
+    pub async fn take_over_stop(&self, target: &StopTarget, from: &str, word: Word<'_>) -> sqlx::Result<bool> {
+        let mut tx = self.pool().begin().await?;
+        let taken = sqlx::query(
+            "update keepwell.control set by = $3, reason = $4, at = $5 where scope = $1 and by = $2 and by <> $3",
+        )
+        .bind(target.scope())
+        .bind(from)
+        .bind(word.by.0)
+        .bind(word.because)
+        .bind(word.at)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected()
+            > 0;
+        if taken {
+            record_word(&mut tx, "stop", word, &target.about()).await?;
+        }
+        tx.commit().await?;
+        Ok(taken)
     }
 
     /// Takes a stop back; returns whether there was one. Resuming everything
