@@ -6,7 +6,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State as FromState};
 use axum::http::StatusCode;
 use axum::response::Response;
-use chrono::{NaiveDate, NaiveTime, TimeDelta};
+use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -25,6 +25,9 @@ const AT_MOST: usize = 50;
 
 /// How many of the latest messages are counted by their states.
 const COUNTED: i64 = 5_000;
+
+/// The years that a day can be in; the database keeps no others.
+const YEARS: std::ops::RangeInclusive<i32> = 1_000..=9_999;
 
 /// How many accounts one name may stand for.
 const CUSTOMERS: usize = 20;
@@ -196,12 +199,15 @@ async fn read(web: &WebState, asked: &MessageQuery) -> Result<(MessageFilter, Op
         .map(|name| State::parse(&name).ok_or_else(|| refuse("There is no such state. Begin again from all messages.")))
         .transpose()?;
     let day = given(&asked.day)
-        .map(|text| text.parse::<NaiveDate>().map_err(|_| refuse("A day is written as in 2026-03-02.")))
+        .map(|text| {
+            let day = text.parse::<NaiveDate>().ok().filter(|day| YEARS.contains(&day.year()));
+            day.ok_or_else(|| refuse("A day is written as in 2026-03-02."))
+        })
         .transpose()?;
     let before = match (given(&asked.from), given(&asked.after)) {
         (None, None) => None,
         (from, after) => {
-            let from = from.and_then(|from| from.parse::<Instant>().ok());
+            let from = from.and_then(|from| from.parse::<Instant>().ok()).filter(|from| YEARS.contains(&from.year()));
             let before = from.zip(after.and_then(|after| after.parse::<Uuid>().ok()));
             Some(before.ok_or_else(|| refuse("This address cannot be read. Begin again from all messages."))?)
         }

@@ -75,9 +75,11 @@ impl Store {
             parked("messages", "$1")
         );
         let sql = format!(
-            "select channel, count(*) as waiting, count(*) filter (where {may_leave}) as due,
-                 min(next_at) filter (where {may_leave}) as oldest_due
-             from keepwell.messages where state in {} group by channel order by channel",
+            "select channel, count(*) as waiting, count(*) filter (where may_leave) as due,
+                 min(next_at) filter (where may_leave) as oldest_due
+             from (select channel, next_at, ({may_leave}) as may_leave from keepwell.messages
+                   where state in {} offset 0) m
+             group by channel order by channel",
             *WAITING
         );
         let is_all_stopped = halted.is_none();

@@ -179,7 +179,7 @@ fn workload(
 /// Where a mail of a state belongs.
 fn column_of(state: &str) -> usize {
     match State::parse(state) {
-        Some(State::Accepted | State::Captured) => 0,
+        Some(State::Accepted) => 0,
         Some(State::Bounced) => 1,
         Some(State::Complained) => 2,
         Some(State::Rejected | State::Failed | State::Unknown) => 3,
@@ -212,7 +212,7 @@ pub(super) async fn mails(web: &WebState, address: &OverviewAddress) -> Result<O
     };
     section.tables.push(OverviewTable {
         caption: format!("Mails of {}", period.name()),
-        head: vec!["Class", "Delivered", "Bounced", "Complained", "Failed", "Not sent"],
+        head: vec!["Class", "Delivered", "Bounced", "Complained", "Failed or unknown", "Not sent"],
         rows: Class::OF_MAIL.iter().map(row).collect(),
         link: None,
     });
