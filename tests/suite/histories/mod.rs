@@ -353,8 +353,8 @@ fn any_history_keeps_the_promises() {
     hold(seed, 6);
 }
 
-/// Lives random histories until one offends the model.
-fn finds(promise: &str, mistake: Mistake) {
+/// Lives random histories until one offends the model, by breaking one of these promises.
+fn finds(promises: &[&str], mistake: Mistake) {
     // Two daemons have to meet: one in twenty histories, now and then none of sixty.
     const MOST: usize = 200;
     let runtime = runtime();
@@ -362,8 +362,9 @@ fn finds(promise: &str, mistake: Mistake) {
     for count in 1..=MOST {
         let history = histories().new_tree(&mut runner).unwrap().current();
         if let Err(why) = runtime.block_on(live(&history, mistake)) {
-            println!("{promise} after {count}: {why}");
-            assert!(why.starts_with(promise), "{mistake:?} is found as {why}");
+            println!("{promises:?} after {count}: {why}");
+            let is_meant = promises.iter().any(|promise| why.starts_with(&format!("{promise}:")));
+            assert!(is_meant, "{mistake:?} is found as {why}");
             return;
         }
     }
@@ -372,8 +373,9 @@ fn finds(promise: &str, mistake: Mistake) {
 
 #[test]
 fn without_unique_keys_somebody_enters_twice() {
+    // Of two rows of one enrollment one may have ended: then its mail is due again and again.
     finds(
-        "P2",
+        &["P2", "P17"],
         Mistake {
             sql: "alter table keepwell.enrollments drop constraint enrollments_pkey;
                   alter table keepwell.enrollments
@@ -387,7 +389,7 @@ fn without_unique_keys_somebody_enters_twice() {
 #[test]
 fn without_one_name_for_a_slot_it_runs_twice() {
     finds(
-        "P3",
+        &["P3"],
         Mistake {
             sql: "create function blur() returns trigger language plpgsql as $$ begin
                       new.slot := new.slot + random() * interval '1 second'; return new; end $$;
@@ -399,15 +401,15 @@ fn without_one_name_for_a_slot_it_runs_twice() {
 
 #[test]
 fn with_a_larger_hold_more_enter() {
-    finds("P8", Mistake { playbook: ("count: 1", "count: 2"), ..Mistake::default() });
+    finds(&["P8"], Mistake { playbook: ("count: 1", "count: 2"), ..Mistake::default() });
 }
 
 #[test]
 fn with_a_larger_budget_somebody_hears_too_much() {
-    finds("P11", Mistake { config: ("contact: [1 per 1d]", "contact: [2 per 1d]"), ..Mistake::default() });
+    finds(&["P11"], Mistake { config: ("contact: [1 per 1d]", "contact: [2 per 1d]"), ..Mistake::default() });
 }
 
 #[test]
 fn with_more_patience_a_missed_slot_runs() {
-    finds("P12", Mistake { config: ("catch_up: 20m", "catch_up: 45m"), ..Mistake::default() });
+    finds(&["P12"], Mistake { config: ("catch_up: 20m", "catch_up: 45m"), ..Mistake::default() });
 }
