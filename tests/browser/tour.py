@@ -17,7 +17,7 @@ PAGE = "text/html"
 
 # Where a page leads: its links, and its forms that ask, as they stand there, where nothing more is required.
 LINKS = """[
-  ...[...document.querySelectorAll("a[href]")].map((link) => link.href),
+  ...[...document.querySelectorAll("a[href]")].map((link) => new URL(link.getAttribute("href"), location.href).href),
   ...[...document.querySelectorAll("form")].filter((form) => form.method === "get" && form.checkValidity()).map(
     (form) => `${form.action}?${new URLSearchParams(new FormData(form))}`),
 ]"""
