@@ -27,9 +27,9 @@ pub enum PasswordError {
     NotHashed,
 }
 
-/// A hash that belongs to no password, so that checking one of a user who is not
-/// there takes as long as any other.
-static NOBODYS: LazyLock<Option<String>> =
+/// A hash of a random password. A password of nobody is compared with it, so that
+/// the answer takes as long as with a user's own.
+static HASH_OF_NOBODY: LazyLock<Option<String>> =
     LazyLock::new(|| hash(&random::bytes::<16>()).map(|hash| hash.to_string()).ok());
 
 /// The hash to keep of a password that is taken.
@@ -47,16 +47,16 @@ pub fn hash_password(password: &str) -> Result<String, PasswordError> {
 /// takes the same time whatever the answer is, some tens of milliseconds of work.
 pub fn is_password(password: &str, kept: Option<&str>) -> bool {
     let password = if password.len() > LONGEST { "" } else { password };
-    let is_right = |kept: &str| {
-        PasswordHash::new(kept).is_ok_and(|kept| Argon2::default().verify_password(password.as_bytes(), &kept).is_ok())
-    };
-    match kept {
-        Some(kept) => is_right(kept),
-        None => {
-            std::hint::black_box(NOBODYS.as_deref().is_some_and(is_right));
-            false
-        }
-    }
+    let is_right = compared_hash(kept).and_then(|hash| PasswordHash::new(hash).ok()).is_some_and(|hash| {
+        std::hint::black_box(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+    });
+    is_right && kept.is_some()
+}
+
+/// The hash that a password is compared with: always one, and of the same work.
+/// There is none only where the machine could not make that of nobody.
+fn compared_hash(kept: Option<&str>) -> Option<&str> {
+    kept.or(HASH_OF_NOBODY.as_deref())
 }
 
 fn hash(password: &[u8]) -> password_hash::Result<PasswordHash> {
@@ -77,6 +77,20 @@ mod tests {
         assert!(!is_password("correct horse battery", None));
         assert!(!is_password("correct horse battery", Some("correct horse battery")));
         assert_ne!(kept, hash_password("correct horse battery").unwrap(), "each hash has a salt of its own");
+    }
+
+    /// The time of an answer follows from these alone: the algorithm and its
+    /// parameters, and the lengths of salt and output.
+    #[test]
+    fn comparing_with_nobody_is_the_same_work() {
+        let kept = hash_password("correct horse battery").unwrap();
+        let (own, nobodys) = (compared_hash(Some(&kept)).unwrap(), compared_hash(None).unwrap());
+        let (own, nobodys) = (PasswordHash::new(own).unwrap(), PasswordHash::new(nobodys).unwrap());
+        let work = |hash: &PasswordHash| {
+            let lengths = (hash.salt.as_ref().map(|salt| salt.len()), hash.hash.as_ref().map(|output| output.len()));
+            (hash.algorithm.to_string(), hash.version, hash.params.to_string(), lengths)
+        };
+        assert_eq!(work(&own), work(&nobodys));
     }
 
     #[test]
