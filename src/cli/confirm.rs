@@ -46,7 +46,7 @@ async fn confirmed(store: &Store, yes: bool, by: &str) -> anyhow::Result<ExitCod
         ),
         None => say!("it knows of no mail that was ever accepted"),
     }
-    let waiting = store.waiting_messages(now).await?;
+    let waiting = store.waiting_messages(&StopTarget::All, now).await?;
     say!("{}", if waiting.is_empty() { "nothing is waiting to leave" } else { "waiting to leave:" });
     for line in waiting.iter().flat_map(describe) {
         say!("{line}");

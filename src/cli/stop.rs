@@ -12,7 +12,7 @@ use crate::ids::Actor;
 use crate::message::channel::Channel;
 use crate::message::class::Class;
 use crate::postgres::describe_error;
-use crate::store::upkeep::stopped::{StopTarget, Stopped};
+use crate::store::upkeep::stopped::StopTarget;
 use crate::store::upkeep::stops::WaitingMessages;
 
 #[derive(Debug, Args)]
@@ -82,22 +82,16 @@ pub async fn resume(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     let database = Database::open(global, 2).await?;
     let lifted = database.store.resume(&target, Actor(&global.actor_name()), now).await?;
     let left = database.store.stopped().await?;
-    let waiting = database.store.waiting_messages(now).await?;
+    let waiting = database.store.waiting_messages(&target, now).await?;
     database.close().await;
     say!("{}: {target}", if lifted { "resumed" } else { "was not stopped" });
-    for line in waiting.iter().filter(|waiting| goes(waiting, &left)).flat_map(describe) {
+    for line in waiting.iter().filter(|waiting| waiting.may_leave_beside(&left)).flat_map(describe) {
         say!("{line}");
     }
     for stop in left.stops {
         say!("still stopped: {stop}");
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Whether nothing that is still stopped keeps these messages. Stops of single
-/// accounts are not looked at here: they keep a few of many.
-fn goes(waiting: &WaitingMessages, left: &Stopped) -> bool {
-    !left.covers(&waiting.playbook) && !left.is(&StopTarget::Channel(waiting.channel))
 }
 
 /// What becomes of waiting messages, in words.

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
-use super::page::{Frame, Trouble, Web, account_href, below, capitalize, href, moment};
+use super::page::{Frame, Notice, Trouble, Web, account_href, below, capitalize, href, moment};
 use super::visitor::Visitor;
 use crate::message::channel::Channel;
 use crate::postgres::describe_error;
@@ -81,6 +81,10 @@ struct ConfirmPage {
 
 /// What is stopped now.
 pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
+    page(&web, StatusCode::OK, None).await
+}
+
+async fn page(web: &WebState, status: StatusCode, notice: Option<Notice>) -> Result<Response, Trouble> {
     let stopped = web.store.stopped().await?;
     let times = web.store.stop_times().await?;
     let view = |stop: &Stop| {
@@ -115,7 +119,12 @@ pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
             .filter_map(|channel| target(StopTarget::Channel(channel), channel.properties().carries?.to_owned()))
             .collect(),
     };
-    Frame::new(&web, "messages", None).await?.page(StatusCode::OK, "stops.html", page)
+    Frame::new(web, "messages", notice).await?.page(status, "stops.html", page)
+}
+
+/// What somebody else has done before changes nothing, and is said.
+async fn overtaken(web: &WebState, words: &str) -> Result<Response, Trouble> {
+    page(web, StatusCode::CONFLICT, Some(Notice::error(words.to_owned()))).await
 }
 
 /// What comes of stopping something.
@@ -125,10 +134,10 @@ pub(super) async fn ask_stop(
 ) -> Result<Response, Trouble> {
     let target = read(&web, asked).await?;
     let stopped = web.store.stopped().await?;
-    let waiting = web.store.waiting_messages(web.clock.now()).await?;
+    let waiting = web.store.waiting_messages(&target, web.clock.now()).await?;
     let concerned: Vec<String> = waiting
         .iter()
-        .filter(|one| one.due > 0 && concerns(&target, one))
+        .filter(|one| one.due > 0)
         .map(|one| {
             format!(
                 "{} {} {} to leave now and would wait.",
@@ -151,9 +160,14 @@ pub(super) async fn ask_resume(
     let stopped = web.store.stopped().await?;
     let already = !stopped.is(&target);
     let left = Stopped { stops: stopped.stops.into_iter().filter(|stop| stop.target != target).collect() };
-    let waiting = web.store.waiting_messages(web.clock.now()).await?;
-    let concerned = waiting.iter().filter(|one| concerns(&target, one));
-    let mut lines: Vec<String> = concerned.filter(|one| goes(one, &left)).flat_map(fate).collect();
+    let now = web.clock.now();
+    let waiting = web.store.waiting_messages(&target, now).await?;
+    let mut lines: Vec<String> = waiting.iter().filter(|one| one.may_leave_beside(&left)).flat_map(fate).collect();
+    let due = web.store.due_steps(&target, now).await?;
+    lines.extend(due.iter().filter(|(playbook, _)| !left.covers(playbook)).map(|(playbook, count)| {
+        let verb = if *count == 1 { "journey goes" } else { "journeys go" };
+        format!("{count} {verb} on at once in {playbook}: a step of theirs is due, which may be a mail.")
+    }));
     lines.extend(left.stops.iter().map(|stop| format!("Still stopped: {stop}.")));
     confirm(&web, "resume", &target, already, resume_lines(&target), lines).await
 }
@@ -173,7 +187,9 @@ pub(super) async fn stop(
         return Err(Trouble::refusal(StatusCode::UNPROCESSABLE_ENTITY, words));
     }
     let because = Some(because).filter(|because| !because.is_empty());
-    web.store.stop(&target, visitor.actor(), because, web.clock.now()).await?;
+    if !web.store.stop(&target, visitor.actor(), because, web.clock.now()).await? {
+        return overtaken(&web, "It was stopped already; your reason was not kept.").await;
+    }
     Ok(Redirect::to("/stops").into_response())
 }
 
@@ -185,7 +201,9 @@ pub(super) async fn resume(
 ) -> Result<Response, Trouble> {
     let Form(given) = form.map_err(unread)?;
     let target = StopTarget::of(&given.what).ok_or_else(unreadable)?;
-    web.store.resume(&target, visitor.actor(), web.clock.now()).await?;
+    if !web.store.resume(&target, visitor.actor(), web.clock.now()).await? {
+        return overtaken(&web, "It was not stopped any more, so nothing has changed.").await;
+    }
     Ok(Redirect::to("/stops").into_response())
 }
 
@@ -246,22 +264,6 @@ async fn confirm(
         longest: LONGEST_REASON,
     };
     Frame::new(web, "messages", None).await?.page(StatusCode::OK, "stop.html", page)
-}
-
-/// Whether waiting messages are among what a target names. Those of single
-/// accounts are not counted by account.
-fn concerns(target: &StopTarget, waiting: &WaitingMessages) -> bool {
-    match target {
-        StopTarget::All => true,
-        StopTarget::Playbook(id) => *id == waiting.playbook,
-        StopTarget::Channel(channel) => *channel == waiting.channel,
-        StopTarget::Account(_) | StopTarget::AccountMail { .. } | StopTarget::Daemon => false,
-    }
-}
-
-/// Whether nothing that is still stopped keeps these messages.
-fn goes(waiting: &WaitingMessages, left: &Stopped) -> bool {
-    !left.covers(&waiting.playbook) && !left.is(&StopTarget::Channel(waiting.channel))
 }
 
 fn named(waiting: &WaitingMessages) -> String {

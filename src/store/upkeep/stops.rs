@@ -24,6 +24,14 @@ pub struct WaitingMessages {
     pub expired: i64,
 }
 
+impl WaitingMessages {
+    /// Whether nothing that is still stopped keeps them. Stops of single accounts are not
+    /// looked at here: they keep a few of many.
+    pub fn may_leave_beside(&self, left: &Stopped) -> bool {
+        !left.covers(&self.playbook) && !left.is(&StopTarget::Channel(self.channel))
+    }
+}
+
 /// Stops a target; false when it is stopped already.
 pub(crate) async fn insert(
     connection: &mut PgConnection,
@@ -168,15 +176,62 @@ impl Store {
         Ok(Stopped { stops: rows.into_iter().filter_map(stop).collect() })
     }
 
-    /// What waits in the outbox at `now`, by playbook and channel.
-    pub async fn waiting_messages(&self, now: Instant) -> sqlx::Result<Vec<WaitingMessages>> {
+    /// What waits in the outbox at `now` among what a target names, by playbook and
+    /// channel.
+    pub async fn waiting_messages(&self, target: &StopTarget, now: Instant) -> sqlx::Result<Vec<WaitingMessages>> {
         let sql = format!(
             "select playbook, channel, count(*) filter (where valid_until >= $1) as due,
                  count(*) filter (where valid_until < $1) as expired
-             from keepwell.messages where state in {} and next_at <= $1
+             from keepwell.messages
+             where state in {} and next_at <= $1 and ($2::text is null or playbook = $2)
+               and ($3::text is null or channel = $3) and ($4::text is null or account_id = $4)
+               and ($5::text is null or class = $5)
              group by playbook, channel order by playbook, channel",
             *WAITING
         );
-        sqlx::query_as(AssertSqlSafe(sql)).bind(now).fetch_all(self.pool()).await
+        let (mut playbook, mut channel, mut account, mut class) = (None, None, None, None);
+        match target {
+            StopTarget::All => {}
+            StopTarget::Playbook(id) => playbook = Some(id.as_str()),
+            StopTarget::Channel(one) => channel = Some(one.name()),
+            StopTarget::Account(id) => account = Some(id.as_str()),
+            StopTarget::AccountMail { account: id, class: one } => {
+                (account, class) = (Some(id.as_str()), Some(one.name()));
+            }
+            // It rests by itself, and others do its work.
+            StopTarget::Daemon => return Ok(Vec::new()),
+        }
+        sqlx::query_as(AssertSqlSafe(sql))
+            .bind(now)
+            .bind(playbook)
+            .bind(channel)
+            .bind(account)
+            .bind(class)
+            .fetch_all(self.pool())
+            .await
+    }
+
+    /// The enrollments among what a target names whose step is due at `now`, by
+    /// playbook: they go on at once when nothing stops them.
+    pub async fn due_steps(&self, target: &StopTarget, now: Instant) -> sqlx::Result<Vec<(String, i64)>> {
+        let (mut playbook, mut account) = (None, None);
+        match target {
+            StopTarget::All => {}
+            StopTarget::Playbook(id) => playbook = Some(id.as_str()),
+            StopTarget::Account(id) => account = Some(id.as_str()),
+            // Journeys go on while these are stopped.
+            StopTarget::Channel(_) | StopTarget::AccountMail { .. } | StopTarget::Daemon => return Ok(Vec::new()),
+        }
+        sqlx::query_as(
+            "select playbook, count(*) from keepwell.enrollments
+             where state = 'active' and look_at <= $1 and (phase = 'begin' or due_at <= $1)
+               and ($2::text is null or playbook = $2) and ($3::text is null or account_id = $3)
+             group by playbook order by playbook",
+        )
+        .bind(now)
+        .bind(playbook)
+        .bind(account)
+        .fetch_all(self.pool())
+        .await
     }
 }

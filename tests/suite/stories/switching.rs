@@ -172,7 +172,8 @@ async fn a_stopped_channel_keeps_its_mail_until_it_is_resumed_or_too_late() {
     );
     world.stop(StopTarget::Channel(Channel::Email), "2026-03-03T00:00:00Z").await;
     world.pass_at("2026-03-05T10:00:00Z").await;
-    let waiting = world.store().waiting_messages("2026-03-09T00:00:00Z".parse().unwrap()).await.unwrap();
+    let waiting =
+        world.store().waiting_messages(&StopTarget::All, "2026-03-09T00:00:00Z".parse().unwrap()).await.unwrap();
     assert_eq!(waiting.iter().map(|one| (one.due, one.expired)).collect::<Vec<_>>(), [(0, 1)]);
     world.resume(StopTarget::Channel(Channel::Email)).await;
     world.pass_at("2026-03-09T00:00:00Z").await;

@@ -32,6 +32,10 @@ async fn a_person_reads_what_comes_of_a_stop_before_it() {
 async fn everything_one_playbook_a_channel_and_an_account_are_stopped_and_go_on() {
     let site = Site::filled().await;
     let dana = site.user("dana", Role::Operator, None).await;
+    sqlx::raw_sql("update keepwell.enrollments set due_at = '2026-03-02', look_at = '2026-03-02'")
+        .execute(&site.pool)
+        .await
+        .unwrap();
     let post = async |path: &str, form: &str| {
         let done = site.with_cookie("POST", path, &dana, form).await;
         assert_eq!((done.status, done.header(header::LOCATION)), (StatusCode::SEE_OTHER, "/stops"), "{form}");
@@ -54,11 +58,15 @@ async fn everything_one_playbook_a_channel_and_an_account_are_stopped_and_go_on(
         twice.shows("It is stopped already.");
         let asked = site.with_cookie("GET", &format!("/stops/resume?what={what}"), &dana, "").await;
         asked.shows("Resume ");
-        match what {
-            "account%3Aa-1" => assert!(!asked.body.contains("may leave at once")),
-            _ => asked.shows("1 of rescue, kind “mail”, may leave at once, each after one more look."),
-        }
+        asked.shows("1 of rescue, kind “mail”, may leave at once, each after one more look.");
+        let is_due = asked.body.contains("1 journey goes on at once in rescue: a step of theirs is due");
+        assert_eq!(is_due, what != "channel%3Aemail", "journeys go on while a channel is stopped: {what}");
+        let again = site.with_cookie("POST", "/stops/stop", &dana, &format!("what={what}&because=mine")).await;
+        assert_eq!(again.status, StatusCode::CONFLICT);
+        again.shows("It was stopped already; your reason was not kept.");
         post("/stops/resume", &format!("what={what}")).await;
+        let again = site.with_cookie("POST", "/stops/resume", &dana, &format!("what={what}")).await;
+        assert_eq!(again.status, StatusCode::CONFLICT);
         site.with_cookie("GET", "/stops", &dana, "").await.shows("Nothing is stopped.");
         site.with_cookie("GET", &format!("/stops/resume?what={what}"), &dana, "").await.shows("It is not stopped.");
     }
