@@ -104,6 +104,7 @@ fn ahead_cards(address: &OverviewAddress, begin: Period, months: &[RenewalMonth]
         OverviewCard {
             figure: number(label, Some(all), unit, Some(address.accounts_until(AccountDate::Renewal, begin, last))),
             about: Some(format!("{about}, from {} on", begin.name())),
+            as_of: None,
             chart: bars(label, &rows),
             rows,
             of: "Month",

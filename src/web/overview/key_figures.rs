@@ -12,7 +12,7 @@ use crate::store::documents::kpis::{KpiRow, KpiValue};
 use crate::store::views::web::AccountDate;
 use crate::web::WebState;
 use crate::web::kpis::{figure, signed};
-use crate::web::page::{Trouble, below};
+use crate::web::page::{Trouble, below, date};
 use crate::worker::documents::definitions::kpi_definitions;
 
 /// Those that managers look at first, with what they are called here.
@@ -68,11 +68,11 @@ fn card(web: &WebState, address: &OverviewAddress, history: &KpiHistory, id: &st
     let unit = unit.unwrap_or("count");
     let values: Vec<&KpiValue> =
         history.values.get(id).into_iter().flatten().filter(|value| value.unit == unit).collect();
-    let of_period = |period: Period| {
+    let last_of = |period: Period| {
         let span = period.span(web.zone);
-        let value = values.iter().rfind(|value| value.at >= span.from && value.at < span.until);
-        value.map(|value| value.value)
+        values.iter().rfind(|value| value.at >= span.from && value.at < span.until)
     };
+    let of_period = |period: Period| last_of(period).map(|value| value.value);
     let row = |back: i32| {
         let one = period.moved(-back);
         let value = of_period(one);
@@ -106,6 +106,7 @@ fn card(web: &WebState, address: &OverviewAddress, history: &KpiHistory, id: &st
             href: is_known.then(|| below("/kpis", id)),
         },
         about: definition.and_then(|one| one.about.clone()),
+        as_of: last_of(period).map(|value| date(value.at, web.zone)),
         chart: course(label, &rows),
         rows: if rows.iter().any(|row| row.value.is_some()) { rows } else { Vec::new() },
         of: period_word(period),

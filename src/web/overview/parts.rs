@@ -56,6 +56,8 @@ pub(super) struct OverviewCard {
     pub figure: OverviewFigure,
     /// What is counted.
     pub about: Option<String>,
+    /// The day of the figure, where it is that of one day and not of the period.
+    pub as_of: Option<String>,
     pub chart: Option<OverviewChart>,
     pub rows: Vec<ChartValue>,
     /// What the column of the names has.

@@ -96,6 +96,7 @@ fn age_card(open: &OpenTasks, address: &OverviewAddress) -> OverviewCard {
             ..number("", days(open.median_hours), "days", None)
         },
         about: Some("From their making until now, also of those put off".to_owned()),
+        as_of: None,
         chart: bars("Open tasks by age", &rows),
         rows,
         of: "Age",
