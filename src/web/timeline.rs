@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::fact;
 use super::message::properties;
+use super::message_states;
 use super::page::{below, moment};
 use crate::store::views::web::{
     AnswerEvent, EnrollmentTurn, MessageEvent, NoteEvent, RefusalEvent, ScoreEvent, TaskTurn, TicketTurn,
@@ -28,6 +29,8 @@ pub(super) struct TimelineLine {
     text: String,
     href: Option<String>,
     state: Option<String>,
+    /// What people call the state, where that is not its name.
+    label: Option<String>,
     notes: Vec<String>,
     /// How the text of a mail begins, or a note.
     words: Option<String>,
@@ -67,6 +70,7 @@ fn ours(kind: &'static str, text: String) -> TimelineLine {
         text,
         href: None,
         state: None,
+        label: None,
         notes: Vec::new(),
         words: None,
     }
@@ -129,6 +133,7 @@ fn message_line(message: MessageEvent) -> TimelineLine {
     let notes = label.into_iter().chain(to).chain([message.playbook]).chain(message.reason).collect();
     TimelineLine {
         href: Some(below("/messages", &message.id.to_string())),
+        label: Some(message_states::label(&message.state)),
         state: Some(message.state),
         notes,
         words: message.beginning.as_deref().map(in_brief).filter(|words| !words.is_empty()),

@@ -108,7 +108,7 @@ async fn the_page_says_what_it_is_and_what_happened(customers: Customers) {
             "Call them</a> <span class=\"state done\">Done</span><span class=\"line\">saved · by sam</span>",
             "2 Mar 2026, 09:00",
             "Completed quick</a> <span class=\"state completed\">Completed</span><span class=\"line\">seen enough</span>",
-            "Hello Ann Lee</a> <span class=\"state captured\">Captured</span><span class=\"line\">to ann@7.example · rescue</span>",
+            "Hello Ann Lee</a> <span class=\"state captured\">Not sent: kept here</span><span class=\"line\">to ann@7.example · rescue</span>",
             "Call them</a><span class=\"line\">for sam · rescue</span>",
             "Entered rescue</a>",
             "1 Mar 2026, 08:00",
