@@ -12,7 +12,7 @@
 //! knows who they are (a `visitor`, by a session's `cookie`, a proxy's word, or nobody's), and `login` opens and ends sessions;
 //! `people` are the users, for admins, and `audit` is what everybody did.
 //! Of messages `message` is one, `message_states` says in words how it stands, `suppressions` are the addresses that want no mail, `stops` stop things and let them go on.
-//! Of playbooks `journey` is one as a way of steps, `travellers` are those on it, `plan` is what it would do now, `revisions` are its texts.
+//! Of playbooks `journey` is one as a way of steps, `playbook_accounts` are those on it, `plan` is what it would do now, `revisions` are its texts.
 //! `guard` stands before all of them: it answers
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
@@ -80,6 +80,7 @@ mod page;
 mod pane;
 mod people;
 mod plan;
+mod playbook_accounts;
 mod playbook_views;
 mod playbooks;
 mod preferences;
@@ -96,7 +97,6 @@ mod task_notes;
 mod task_view;
 mod timeline;
 mod today;
-mod travellers;
 mod unsubscribe;
 mod visitor;
 mod warning_limit;

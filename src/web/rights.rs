@@ -11,8 +11,8 @@ use super::access;
 use super::{Audience, WebState};
 use super::{
     account, account_journeys, account_pauses, accounts, answers, approvals, audit, brand, bulk, health, kpis, login,
-    message, message_states, messages, metrics, overview, page, people, plan, playbooks, preferences, reports,
-    revisions, search, stages, stops, suppressions, survey, task, task_notes, today, travellers, unsubscribe,
+    message, message_states, messages, metrics, overview, page, people, plan, playbook_accounts, playbooks,
+    preferences, reports, revisions, search, stages, stops, suppressions, survey, task, task_notes, today, unsubscribe,
 };
 use crate::user::role::Role;
 
@@ -89,7 +89,7 @@ pub const ROUTES: &[Route] = routes! {
     Colleagues operator post "/approvals/{id}/discard" approvals::discard;
     Colleagues viewer   get  "/playbooks" playbooks::list;
     Colleagues viewer   get  "/playbooks/{id}" playbooks::show;
-    Colleagues viewer   get  "/playbooks/{id}/accounts" travellers::list;
+    Colleagues viewer   get  "/playbooks/{id}/accounts" playbook_accounts::list;
     Colleagues viewer   get  "/playbooks/{id}/plan" plan::show;
     Colleagues viewer   get  "/playbooks/{id}/revisions" revisions::list;
     Colleagues viewer   get  "/playbooks/{id}/source" revisions::source;

@@ -21,7 +21,7 @@ const STEPS: &str = "  - task: { id: call, title: Call them, to: csm }
 
 /// Nine accounts on the way: some wait at first, some behind the branch, one has
 /// reached the goal and one was ended by a person.
-async fn travelled() -> World {
+async fn journey_of_many() -> World {
     let world = World::new().await;
     let keys = "guardrails: { hold_above: off, first_run: go }\nwhen: account.mrr > 5\ngoal: account.mrr > 90000";
     world.playbook(&playbook("call", keys, STEPS));
@@ -49,7 +49,7 @@ async fn travelled() -> World {
     world
 }
 
-/// Whose accounts a page of travellers lists.
+/// Whose accounts a page lists.
 fn listed(page: &Answer) -> Vec<String> {
     assert_eq!(page.status, StatusCode::OK, "{}", page.body);
     links(page, "/accounts/").into_iter().map(|link| link["/accounts/".len()..].to_owned()).collect()
@@ -57,7 +57,7 @@ fn listed(page: &Answer) -> Vec<String> {
 
 #[tokio::test]
 async fn steps_say_who_stands_there_is_past_and_left() {
-    let world = travelled().await;
+    let world = journey_of_many().await;
     let site = site(&world);
     let page = site.get("/playbooks/call").await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.body);
@@ -87,7 +87,7 @@ async fn steps_say_who_stands_there_is_past_and_left() {
 }
 
 #[tokio::test]
-async fn a_list_of_travellers_goes_on_page_after_page() {
+async fn a_list_of_accounts_goes_on_page_after_page() {
     let site = Site::filled().await;
     sqlx::query(
         "insert into keepwell.enrollments (account_id, contact_id, id, playbook, revision, entry_key, state, step, phase, step_at,
@@ -171,7 +171,7 @@ async fn the_source_carries_what_check_says_of_its_lines() {
 
 #[tokio::test]
 async fn the_plan_of_now_is_that_of_the_command_and_writes_nothing() {
-    let world = travelled().await;
+    let world = journey_of_many().await;
     world.account("a10", json!({ "name": "New <i>firm</i>", "mrr": 9000, "csm_id": "csm-9" })).await;
     let site = site(&world);
     let before = (world.enrollments().await, world.tasks().await, world.messages().await, world.runs().await);

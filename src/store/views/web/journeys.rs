@@ -34,7 +34,7 @@ pub struct StepGroup {
 
 /// One who is or was in a playbook.
 #[derive(Clone, Debug, FromRow)]
-pub struct TravellerRow {
+pub struct EnrolledRow {
     pub id: Uuid,
     #[sqlx(flatten)]
     pub enrollment: EnrollmentRow,
@@ -89,13 +89,13 @@ impl Store {
     }
 
     /// Those of these groups, in the order of account and id, after the given one.
-    pub async fn travellers(
+    pub async fn enrolled_page(
         &self,
         playbook: &str,
         groups: &[StepGroup],
         after: Option<(&str, Uuid)>,
         limit: i64,
-    ) -> sqlx::Result<Vec<TravellerRow>> {
+    ) -> sqlx::Result<Vec<EnrolledRow>> {
         let (accounts, contacts) = (self.relation(Relation::Accounts), self.relation(Relation::Contacts));
         let account = self.key().of_text("e.account_id");
         let (states, places) = columns(groups);

@@ -45,7 +45,7 @@ pub use answers::{AnswerCount, AnswerListFilter, AnswerListRow};
 pub use approvals::{HeldOfCsm, RunWord};
 pub use contact_wishes::Wish;
 pub use deeds::DeedRow;
-pub use journeys::{StepCount, StepGroup, StepReason, TravellerRow};
+pub use journeys::{EnrolledRow, StepCount, StepGroup, StepReason};
 pub use messages::{AttemptRow, MessageFilter, MessageRow, MessageWhole};
 pub use open_work::{OpenWork, WaitingMail};
 pub use overview::{

@@ -10,14 +10,14 @@ use uuid::Uuid;
 use super::journey::{Journey, people_path, state_label};
 use super::page::{Frame, Trouble, Web, account_href, account_name, below, href, moment};
 use super::playbooks::{find_playbook, parse_playbook};
-use crate::store::views::web::{StepGroup, TravellerRow};
+use crate::store::views::web::{EnrolledRow, StepGroup};
 
 /// How many one page shows.
 const AT_MOST: usize = 50;
 
 /// Whom the list is about; one of these, or all.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct TravellerQuery {
+pub(super) struct PlaybookAccountsQuery {
     /// A step at which they stand.
     #[serde(default)]
     at: String,
@@ -37,19 +37,19 @@ pub(super) struct TravellerQuery {
 }
 
 #[derive(Serialize)]
-struct TravellerPage {
+struct PlaybookAccountsPage {
     playbook: String,
     playbook_href: String,
     /// Who they are, in words.
     who: String,
     count: i64,
-    travellers: Vec<TravellerView>,
+    enrolled: Vec<EnrolledView>,
     first_href: Option<String>,
     next_href: Option<String>,
 }
 
 #[derive(Serialize)]
-struct TravellerView {
+struct EnrolledView {
     name: String,
     href: String,
     account: String,
@@ -69,7 +69,7 @@ struct TravellerView {
 pub(super) async fn list(
     State(web): Web,
     Path(id): Path<String>,
-    asked: Result<Query<TravellerQuery>, QueryRejection>,
+    asked: Result<Query<PlaybookAccountsQuery>, QueryRejection>,
 ) -> Result<Response, Trouble> {
     let unreadable = || {
         let words = "This address cannot be read. Begin again from the page of the playbook.";
@@ -86,7 +86,7 @@ pub(super) async fn list(
         "" => None,
         after => Some((asked.from.as_str(), after.parse::<Uuid>().map_err(|_| unreadable())?)),
     };
-    let mut rows = web.store.travellers(&id, &groups, after, AT_MOST as i64 + 1).await?;
+    let mut rows = web.store.enrolled_page(&id, &groups, after, AT_MOST as i64 + 1).await?;
     let more = rows.len() > AT_MOST;
     rows.truncate(AT_MOST);
     let here: Vec<(&str, &str)> = pair.into_iter().collect();
@@ -95,24 +95,24 @@ pub(super) async fn list(
         let key = [("from", last.enrollment.account_id.as_str()), ("after", last_id.as_str())];
         href(&people_path(&id), &[here.as_slice(), &key].concat())
     });
-    let page = TravellerPage {
+    let page = PlaybookAccountsPage {
         playbook_href: below("/playbooks", &id),
         who,
         count: journey.count(&groups),
-        travellers: rows.into_iter().map(|row| view(row, web.zone)).collect(),
+        enrolled: rows.into_iter().map(|row| view(row, web.zone)).collect(),
         first_href: after.is_some().then(|| href(&people_path(&id), &here)),
         next_href,
         playbook: id.clone(),
     };
-    Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "travellers.html", page)
+    Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "playbook_accounts.html", page)
 }
 
 /// Whom the address asks for, with the pair that does, and in words.
 fn choose<'q>(
     journey: &Journey<'_>,
-    asked: &'q TravellerQuery,
+    asked: &'q PlaybookAccountsQuery,
 ) -> (Vec<StepGroup>, Option<(&'static str, &'q str)>, String) {
-    let TravellerQuery { at, past, left, state, .. } = asked;
+    let PlaybookAccountsQuery { at, past, left, state, .. } = asked;
     match [at, past, left, state].map(String::as_str) {
         ["", "", "", ""] => (journey.everybody(), None, "Everybody".to_owned()),
         [at, _, _, _] if !at.is_empty() => (journey.standing(at), Some(("at", at)), format!("Stand at {at}")),
@@ -122,9 +122,9 @@ fn choose<'q>(
     }
 }
 
-fn view(row: TravellerRow, zone: chrono_tz::Tz) -> TravellerView {
-    let TravellerRow { enrollment, left_step, ended_at, .. } = row;
-    TravellerView {
+fn view(row: EnrolledRow, zone: chrono_tz::Tz) -> EnrolledView {
+    let EnrolledRow { enrollment, left_step, ended_at, .. } = row;
+    EnrolledView {
         name: account_name(enrollment.account_name, &enrollment.account_id),
         href: account_href(&enrollment.account_id),
         account: enrollment.account_id,
