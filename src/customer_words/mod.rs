@@ -33,6 +33,7 @@ pub struct CustomerWords {
     pub preferences: PreferenceWords,
     pub survey: SurveyWords,
     pub damaged: DamagedWords,
+    pub unavailable: UnavailableWords,
 }
 
 macro_rules! words {
@@ -74,6 +75,11 @@ words! {
     /// The page behind a link of which a part was lost.
     DamagedWords: title, lost, lost_or_gone, not_unsubscribed, nothing_changed, no_answer, what_to_do, click_again,
     click_answer_again, reply_stop, reply_answer
+}
+
+words! {
+    /// The page that there is while the database does not answer.
+    UnavailableWords: title, about, send_again
 }
 
 /// What the lowest and the highest answer of a scale mean.

@@ -4,10 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
-use super::page::{Trouble, Web, version};
+use super::page::{Trouble, Web, cacheable, version};
 use crate::config::{BrandConfig, Color, PICTURES};
 
 /// The longest logo, in bytes.
@@ -75,19 +74,11 @@ fn style(color: Color) -> String {
 
 /// The sheet with the company's colour.
 pub(super) async fn show_style(State(web): Web) -> Response {
-    file(web.brand.style.clone().into_bytes(), "text/css; charset=utf-8")
+    cacheable(web.brand.style.clone(), "text/css; charset=utf-8")
 }
 
 /// The logo.
 pub(super) async fn show_logo(State(web): Web) -> Result<Response, Trouble> {
     let logo = web.brand.logo.as_ref().ok_or(Trouble::NotFound("There is no such page."))?;
-    Ok(file(logo.content.clone(), logo.content_type))
-}
-
-fn file(content: Vec<u8>, content_type: &'static str) -> Response {
-    let mut response = content.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
-    response
+    Ok(cacheable(logo.content.clone(), logo.content_type))
 }

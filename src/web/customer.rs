@@ -53,19 +53,26 @@ impl<'a> CustomerFrame<'a> {
     }
 }
 
+/// Why there is no page while the database does not answer. What somebody has sent may
+/// not have arrived.
+pub(super) fn unavailable(web: &WebState, headers: &HeaderMap) -> Result<Response, Trouble> {
+    let frame = CustomerFrame::new(web, &LinkReaders::default(), headers);
+    frame.page(StatusCode::SERVICE_UNAVAILABLE, "unavailable.html", minijinja::context! {})
+}
+
 /// Who reads at the address of a link; nobody is known where the customer store does not answer.
 pub(super) async fn readers_of(web: &WebState, token: &str) -> LinkReaders {
-    known(web, web.store.link_readers(token)).await
+    ask_in_turn(web, web.store.link_readers(token)).await
 }
 
 /// The same of a contact.
 pub(super) async fn reader(web: &WebState, account: &str, contact: &str) -> LinkReaders {
-    known(web, web.store.contact_reader(account, contact)).await
+    ask_in_turn(web, web.store.contact_reader(account, contact)).await
 }
 
 /// What is found out by one of a few at a time: a customer store that is slow takes no
 /// connection that an unsubscription needs.
-async fn known<E: Display>(web: &WebState, readers: impl Future<Output = Result<LinkReaders, E>>) -> LinkReaders {
+async fn ask_in_turn<E: Display>(web: &WebState, readers: impl Future<Output = Result<LinkReaders, E>>) -> LinkReaders {
     let Ok(_turn) = web.reader_turns.try_acquire() else { return LinkReaders::default() };
     readers.await.unwrap_or_else(|error| {
         let error = error.to_string();

@@ -94,11 +94,16 @@ pub(super) async fn admit(
     }
 }
 
+/// Whether a page is one to which links in customers' mail lead.
+pub(super) fn is_for_customers(path: &str) -> bool {
+    ["/u/", "/p/", "/s/"].iter().any(|begin| path.starts_with(begin))
+}
+
 /// Whether a request may go on where all pages are.
 fn admit_to_all(state: &WebState, request: &Request, host: &Authority, reads: bool) -> Result<(), Trouble> {
     // The token in such a link is all that counts: it is a mail program's to
     // send, from wherever that runs, and no cookie stands behind it.
-    let for_customers = ["/u/", "/p/", "/s/"].iter().any(|path| request.uri().path().starts_with(path));
+    let for_customers = is_for_customers(request.uri().path());
     let name = host.host().to_ascii_lowercase();
     let public = state.public_host.as_ref() == Some(&name);
     let own = state.own_host.as_ref() == Some(&name);

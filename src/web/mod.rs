@@ -17,7 +17,7 @@
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
 //! browser goes away. `page` holds the templates and what every page shares,
-//! `fact` says in words what a condition read. `compression` makes pages shorter, `connections` bounds how many
+//! `fact` says in words what a condition read. `compression` makes pages shorter, `silence` is what readers see while the database does not answer, `connections` bounds how many
 //! readers there are and how slow they may be, `warning_limit` how much they
 //! can write into the log.
 //!
@@ -88,6 +88,7 @@ mod reports;
 mod revisions;
 pub mod rights;
 mod search;
+mod silence;
 mod stages;
 mod stops;
 mod suppressions;
@@ -230,7 +231,7 @@ pub fn router(audience: Audience, state: WebState) -> Router {
         .method_not_allowed_fallback(page::not_possible)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn(guard::carry_through))
-        .layer(middleware::from_fn_with_state(state.clone(), page::log_silence))
+        .layer(middleware::from_fn_with_state(state.clone(), silence::answer))
         .layer(middleware::from_fn_with_state((audience, state.clone()), guard::admit))
         .layer(middleware::from_fn(guard::head))
         .layer(middleware::from_fn(compression::compress))

@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use chrono_tz::Tz;
 use minijinja::value::Serde;
@@ -83,6 +82,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "task_pane.html",
     "today.html",
     "trouble.html",
+    "unavailable.html",
     "unsubscribe.html",
     "why.html",
 ];
@@ -294,19 +294,7 @@ impl IntoResponse for Trouble {
 
 /// In an answer: what the database said, or why it said nothing.
 #[derive(Clone, Debug)]
-struct DatabaseSilence(Arc<str>);
-
-/// Logs pages that the database did not answer, in one line a minute: anybody
-/// can ask for many while it is away.
-pub(super) async fn log_silence(State(web): Web, request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
-    if let Some(DatabaseSilence(error)) = response.extensions().get().cloned() {
-        web.silences.warn(move |count| {
-            tracing::error!(count, error = &*error, "the database did not answer pages");
-        });
-    }
-    response
-}
+pub(super) struct DatabaseSilence(pub(super) Arc<str>);
 
 fn trouble_page(status: StatusCode, title: &str, words: &str) -> Response {
     match render("trouble.html", context! { title, words }) {
@@ -336,8 +324,8 @@ pub(super) async fn script() -> Response {
 }
 
 /// A file that browsers may keep for long: its address changes with its text.
-fn cacheable(text: &'static str, kind: &'static str) -> Response {
-    let mut response = text.into_response();
+pub(super) fn cacheable(content: impl IntoResponse, kind: &'static str) -> Response {
+    let mut response = content.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));

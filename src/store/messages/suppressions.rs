@@ -159,21 +159,17 @@ impl Store {
     /// neither does any other address of its contacts; `None` when its token is not ours.
     pub async fn is_unsubscribed(&self, token: &str) -> sqlx::Result<Option<bool>> {
         let Some((hash, class)) = self.opened(token).await? else { return Ok(None) };
-        sqlx::query_scalar(
-            "select not exists (
-                 select from (
-                     select $1::text as address_hash
-                     union select other.address_hash from keepwell.contact_addresses one
-                     join keepwell.contact_addresses other using (account_id, contact_id)
-                     where one.address_hash = $1) theirs
-                 left join keepwell.recipients r using (address_hash)
-                 where (r.suppressed ? $2) is not true)",
+        let mut connection = self.pool().acquire().await?;
+        let mut theirs = linked(&mut connection, hash).await?;
+        theirs.push(hash.to_owned());
+        let suppressed: i64 = sqlx::query_scalar(
+            "select count(*) from keepwell.recipients where address_hash = any($1) and suppressed ? $2",
         )
-        .bind(hash)
+        .bind(&theirs)
         .bind(class)
-        .fetch_one(self.pool())
-        .await
-        .map(Some)
+        .fetch_one(&mut *connection)
+        .await?;
+        Ok(Some(suppressed == theirs.len() as i64))
     }
 
     /// What the address of a link gets; `None` when its token is not ours.

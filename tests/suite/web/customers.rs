@@ -135,6 +135,23 @@ async fn a_slow_customer_store_is_not_waited_for() {
     in_browser(&site, &format!("/p/{token}"), "en").await.shows("Sie haben zugestimmt");
 }
 
+/// Whoever clicks while the database is away reads in their language that it may not have worked.
+#[tokio::test]
+async fn who_comes_while_the_database_is_away_is_asked_to_come_again() {
+    let site = Site::empty().await;
+    let path = format!("/u/{}", link(&site).await);
+    site.store.close().await;
+    for (languages, words) in [
+        ("de", "Wenn Sie gerade etwas abgeschickt haben, schicken Sie es bitte noch einmal ab."),
+        ("zh", "请再提交一次"),
+        ("fr", "please send it once more"),
+    ] {
+        let page = in_browser(&site, &path, languages).await;
+        assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+        page.shows(words);
+    }
+}
+
 #[tokio::test]
 async fn no_box_is_ticked_without_consent() {
     let site = Site::empty().await;
