@@ -91,7 +91,7 @@ pub(super) fn unreadable(_: QueryRejection) -> Trouble {
 
 impl AccountQuery {
     /// The parts that no field of the form has, as pairs of an address.
-    fn kept(&self) -> Vec<(&'static str, String)> {
+    fn pairs_beside_the_form(&self) -> Vec<(&'static str, String)> {
         let parts = [
             ("tier", &self.tier),
             ("stage", &self.stage),
@@ -177,7 +177,7 @@ pub(super) async fn list(
     let Query(asked) = asked.map_err(unreadable)?;
     let words = asked.q.as_ref().map(|q| q.trim().to_owned()).filter(|q| !q.is_empty());
     let csm = asked.csm.clone().filter(|csm| !csm.is_empty());
-    let kept = asked.kept();
+    let kept = asked.pairs_beside_the_form();
     let owner = match csm.as_deref() {
         None => AccountOwner::Anybody,
         Some(UNASSIGNED) => AccountOwner::Nobody,

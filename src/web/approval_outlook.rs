@@ -2,12 +2,15 @@
 //! is, in what else those are who wait, and how their mails read.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::WebState;
 use super::page::{Trouble, account_name};
+use super::turn::in_turn;
+use super::workload::WorkloadView;
+use crate::clock::Instant;
 use crate::delivery::render;
 use crate::effect::kind;
 use crate::enrollment::Enrollment;
@@ -16,9 +19,7 @@ use crate::playbook::guardrails::Ramp;
 use crate::store::views::web::{HeldRow, RunRow};
 use crate::worker::runs::approval_outlook::{ApprovalOutlook, HeldRun, look_at_held};
 use crate::worker::runs::plan::PlannedEffect;
-
-/// How long a page waits for its turn to look.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::worker::shared::Shared;
 
 /// How many of those who wait are looked at.
 const LOOKED_AT: i64 = 500;
@@ -37,7 +38,7 @@ pub(super) struct OutlookView {
     ramp: Option<String>,
     figures: Vec<Figure>,
     workload: Vec<WorkloadView>,
-    letters: Vec<LettersView>,
+    rendered: Vec<RenderedMails>,
     /// Whether the playbook has changed since its last run.
     is_changed: bool,
     #[serde(skip)]
@@ -50,25 +51,18 @@ struct Figure {
     value: usize,
 }
 
-#[derive(Serialize)]
-struct WorkloadView {
-    name: String,
-    before: u64,
-    after: u64,
-}
-
 /// The mails of one account.
 #[derive(Serialize)]
-struct LettersView {
+struct RenderedMails {
     /// `The first`, `The largest` or `Chosen`.
     which: &'static str,
     name: String,
-    mails: Vec<LetterView>,
+    mails: Vec<RenderedMail>,
     more: usize,
 }
 
 #[derive(Serialize)]
-struct LetterView {
+struct RenderedMail {
     when: String,
     step: String,
     to: String,
@@ -93,52 +87,40 @@ impl OutlookView {
         wanted.extend(largest.iter().chain(&first).cloned().chain(chosen.map(str::to_owned)));
         let held = web.store.some_held_enrollments(&run.playbook, run.slot, &wanted, LOOKED_AT).await?;
         let of = |account: &str| held.iter().map(Enrollment::subject).find(|subject| subject.account == account);
-        let mut letters: Vec<(&'static str, SubjectId)> = Vec::new();
+        let mut rendered: Vec<(&'static str, SubjectId)> = Vec::new();
         for (which, account) in
             [("Chosen", chosen), ("The first", first.as_deref()), ("The largest", largest.as_deref())]
         {
             if let Some(subject) = account.and_then(of)
-                && !letters.iter().any(|(_, known)| *known == subject)
+                && !rendered.iter().any(|(_, known)| *known == subject)
             {
-                letters.push((which, subject));
+                rendered.push((which, subject));
             }
         }
-        let shown: Vec<SubjectId> = letters.iter().map(|(_, subject)| subject.clone()).collect();
-        let this = HeldRun { playbook: &run.playbook, revision: &run.revision, slot: run.slot };
-        // One looks at a time: customers' pages need connections, too.
-        let turn = tokio::time::timeout(PATIENCE, web.outlook_turn.acquire()).await;
-        let (found, trouble) = match turn {
-            Ok(Ok(_turn)) => match look_at_held(&web.shared, this, &held, &shown, now).await? {
+        let shown: Vec<SubjectId> = rendered.iter().map(|(_, subject)| subject.clone()).collect();
+        let looked_at = held.len();
+        let look = look_at(web.shared.clone(), run.clone(), held, shown.clone(), now);
+        let (found, trouble) = match in_turn(web, look).await {
+            Ok(found) => match found? {
                 Ok(found) => (found, None),
                 Err(why) => (ApprovalOutlook::default(), Some(why)),
             },
-            _ => {
-                let why = "somebody else is looking at a run right now. Load the page once more.";
-                (ApprovalOutlook::default(), Some(why.to_owned()))
-            }
+            Err(no_answer) => (ApprovalOutlook::default(), Some(format!("{}.", no_answer.words()))),
         };
-        let all = waiting.max(held.len());
+        let all = waiting.max(looked_at);
         let entered = web.store.count_enrolled(&run.playbook, run.slot).await?.all.unsigned_abs();
         let position = RampPosition { batch: run.ramp_batch.unsigned_abs(), entered };
         let names = web.store.account_names(&shown.iter().map(|one| one.account.clone()).collect::<Vec<_>>()).await?;
-        let letters = letters.into_iter().map(|(which, subject)| {
+        let rendered = rendered.into_iter().map(|(which, subject)| {
             let name = account_name(names.get(&subject.account).cloned(), &subject.account);
-            letters_of(which, name, &subject, &found.mails)
+            render_mails(which, name, &subject, &found.mails)
         });
         Ok(OutlookView {
-            only: (held.len() < all).then_some(held.len()),
+            only: (looked_at < all).then_some(looked_at),
             ramp: found.ramp.map(|ramp| in_words(ramp, position, all)),
-            figures: figures(&found, held.len()),
-            workload: found
-                .workload
-                .iter()
-                .map(|load| WorkloadView {
-                    name: load.name.clone().unwrap_or_else(|| load.csm.clone()),
-                    before: load.before,
-                    after: load.after,
-                })
-                .collect(),
-            letters: letters.collect(),
+            figures: figures(&found, looked_at),
+            workload: found.workload.iter().map(WorkloadView::of).collect(),
+            rendered: rendered.collect(),
             is_changed: found.new.is_some(),
             trouble,
             found,
@@ -159,6 +141,17 @@ impl OutlookView {
     pub fn others_of(&self, subject: &SubjectId) -> Vec<String> {
         self.found.others.get(subject).into_iter().flatten().cloned().collect()
     }
+}
+
+async fn look_at(
+    shared: Arc<Shared>,
+    run: RunRow,
+    held: Vec<Enrollment>,
+    shown: Vec<SubjectId>,
+    now: Instant,
+) -> anyhow::Result<Result<ApprovalOutlook, String>> {
+    let this = HeldRun { playbook: &run.playbook, revision: &run.revision, slot: run.slot };
+    look_at_held(&shared, this, &held, &shown, now).await
 }
 
 fn figures(found: &ApprovalOutlook, looked_at: usize) -> Vec<Figure> {
@@ -208,13 +201,13 @@ fn in_words(ramp: Ramp, position: RampPosition, all: usize) -> String {
     format!("The next {first}, then {second} more after {every}{rest}")
 }
 
-fn letters_of(which: &'static str, name: String, subject: &SubjectId, mails: &[PlannedEffect]) -> LettersView {
+fn render_mails(which: &'static str, name: String, subject: &SubjectId, mails: &[PlannedEffect]) -> RenderedMails {
     let of_subject: Vec<&PlannedEffect> = mails.iter().filter(|mail| mail.subject == *subject).collect();
-    let letter = |mail: &&PlannedEffect| {
+    let view = |mail: &&PlannedEffect| {
         let text = mail.text.clone();
         // As the text part of the mail reads.
         let (title, body) = text.map(|text| (text.subject, render(&text.body).text)).unwrap_or_default();
-        LetterView {
+        RenderedMail {
             when: after(mail.after),
             step: mail.step.clone(),
             to: mail.to.clone().unwrap_or_default(),
@@ -222,11 +215,11 @@ fn letters_of(which: &'static str, name: String, subject: &SubjectId, mails: &[P
             body,
         }
     };
-    LettersView {
+    RenderedMails {
         which,
         name,
         more: of_subject.len().saturating_sub(MAILS),
-        mails: of_subject.iter().take(MAILS).map(letter).collect(),
+        mails: of_subject.iter().take(MAILS).map(view).collect(),
     }
 }
 

@@ -237,17 +237,7 @@ pub(super) fn state_label(state: &str) -> &'static str {
     if state == State::GHOST {
         return "Held out";
     }
-    let known = [
-        State::Active,
-        State::Completed,
-        State::Goal,
-        State::Exited,
-        State::Blocked,
-        State::Held,
-        State::Cancelled,
-        State::Failed,
-    ];
-    match known.into_iter().find(|known| known.name() == state) {
+    match State::ALL.into_iter().find(|known| known.name() == state) {
         Some(State::Active) => "On the way",
         Some(State::Completed) => "Went through",
         Some(State::Goal) => "Reached the goal",

@@ -17,7 +17,8 @@
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
 //! browser goes away. `page` holds the templates and what every page shares,
-//! `fact` says in words what a condition read. `compression` makes pages shorter, `silence` is what readers see while the database does not answer, `connections` bounds how many
+//! `fact` says in words what a condition read. `compression` makes pages shorter, `turn` lets one page at a time look at many accounts,
+//! `silence` is what readers see while the database does not answer, `connections` bounds how many
 //! readers there are and how slow they may be, `warning_limit` how much they
 //! can write into the log.
 //!
@@ -98,10 +99,12 @@ mod task_notes;
 mod task_view;
 mod timeline;
 mod today;
+mod turn;
 mod unsubscribe;
 mod visitor;
 mod warning_limit;
 mod why;
+mod workload;
 
 pub use answers::{ANSWER_COLUMNS, answers_csv};
 use brand::{Brand, Logo};
@@ -159,8 +162,8 @@ pub struct WebState {
     pub command: String,
     /// How many pages for customers ask the customer store at a time.
     reader_turns: Arc<Semaphore>,
-    /// Whoever looks at what an approval would bring.
-    outlook_turn: Arc<Semaphore>,
+    /// Whose work is under way that looks at many accounts; see `turn`.
+    large_looks: Arc<Semaphore>,
     /// What was counted last, and when.
     gauges: Arc<Mutex<Option<(Stopwatch, WorkGauges)>>>,
     /// Links whose token is not ours.
@@ -190,7 +193,7 @@ impl WebState {
             health: Arc::new(Health::new(Arc::new(lanes::progress()), Path::new("."), never)),
             command: "keepwell".to_owned(),
             reader_turns: Arc::new(Semaphore::new(READERS)),
-            outlook_turn: Arc::new(Semaphore::new(1)),
+            large_looks: Arc::new(Semaphore::new(1)),
             gauges: Arc::default(),
             forged_links: WarningLimit::default(),
             withheld_pages: WarningLimit::default(),

@@ -1,31 +1,26 @@
 //! What a playbook would do now: the run's own decisions, with nothing written.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
-use tokio::sync::Semaphore;
 
 use super::WebState;
 use super::fact::{self, Fact};
 use super::journey::state_label;
 use super::page::{Frame, Trouble, Web, account_href, below, moment};
 use super::playbooks::find_playbook;
+use super::turn::in_turn;
+use super::workload::WorkloadView;
 use crate::facts::SubjectId;
 use crate::worker::revision_cache::compile_revision;
 use crate::worker::runs::first_mails::Fate;
 use crate::worker::runs::plan::{Plan, Rendering, count_by_step, plan_all};
 
-/// How long a plan may be made for a page.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// How many of each kind are named.
 const NAMED: usize = 50;
-
-/// One at a time: a plan looks at every account.
-static TURN: Semaphore = Semaphore::const_new(1);
 
 #[derive(Serialize)]
 struct PlanPage {
@@ -52,7 +47,7 @@ struct PlanView {
     leaves: Vec<NamedView>,
     /// What becomes of the first mails, in words.
     mails: Vec<CountView>,
-    workload: Vec<LoadView>,
+    workload: Vec<WorkloadView>,
 }
 
 #[derive(Serialize)]
@@ -85,31 +80,15 @@ struct WayView {
     count: usize,
 }
 
-#[derive(Serialize)]
-struct LoadView {
-    name: String,
-    before: u64,
-    after: u64,
-}
-
 /// The plan of the revision in force, for this moment.
 pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
     let published = find_playbook(&web, &id).await?;
     let now = web.clock.now();
-    let (trouble, plan) = match TURN.try_acquire() {
-        Err(_) => (Some("A plan is being made for somebody else. Try again in a moment.".to_owned()), None),
-        Ok(_turn) => match tokio::time::timeout(PATIENCE, make(&web, &id, &published.revision)).await {
-            Err(_) => {
-                let words = format!(
-                    "The plan takes longer than {} seconds, so it was given up. On the command line it may take its time.",
-                    PATIENCE.as_secs()
-                );
-                (Some(words), None)
-            }
-            Ok(made) => match made? {
-                Err(why) => (Some(format!("There is no plan: {why}.")), None),
-                Ok(plan) => (plan.reason.as_ref().map(|reason| format!("Nobody would enter: {reason}.")), Some(plan)),
-            },
+    let (trouble, plan) = match in_turn(&web, make(web.clone(), id.clone(), published.revision)).await {
+        Err(no_answer) => (Some(format!("There is no plan: {}.", no_answer.words())), None),
+        Ok(made) => match made? {
+            Err(why) => (Some(format!("There is no plan: {why}.")), None),
+            Ok(plan) => (plan.reason.as_ref().map(|reason| format!("Nobody would enter: {reason}.")), Some(plan)),
         },
     };
     let page = PlanPage {
@@ -123,9 +102,9 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
 }
 
 /// The plan, or why this version cannot make one.
-async fn make(web: &WebState, playbook: &str, revision: &str) -> anyhow::Result<Result<Plan, String>> {
+async fn make(web: Arc<WebState>, playbook: String, revision: String) -> anyhow::Result<Result<Plan, String>> {
     let shared = &web.shared;
-    let compiled = compile_revision(&shared.store, &shared.config, playbook, revision).await?;
+    let compiled = compile_revision(&shared.store, &shared.config, &playbook, &revision).await?;
     let loaded = match compiled {
         Some(Ok(loaded)) => loaded,
         Some(Err(why)) => return Ok(Err(why)),
@@ -179,15 +158,7 @@ fn view(web: &WebState, plan: &Plan) -> PlanView {
         leaving: plan.leaves.len(),
         leaves: leaves.collect(),
         mails: mails(plan),
-        workload: plan
-            .workload
-            .iter()
-            .map(|load| LoadView {
-                name: load.name.clone().unwrap_or_else(|| load.csm.clone()),
-                before: load.before,
-                after: load.after,
-            })
-            .collect(),
+        workload: plan.workload.iter().map(WorkloadView::of).collect(),
     }
 }
 
