@@ -206,7 +206,6 @@ impl Database {
 
 /// Finds out at once whether the database of DATABASE_URL can be used.
 async fn reach(store: &Store) -> anyhow::Result<()> {
-    store.reach().await.map_err(store::explain_unreachable)?;
     let keeps_sessions = store.keeps_sessions().await.map_err(store::explain_unreachable)?;
     anyhow::ensure!(keeps_sessions, store::TRANSACTION_POOLER);
     Ok(())

@@ -68,7 +68,8 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
 
 /// Explains what the options name.
 pub async fn answer(global: &Global, options: &Options) -> anyhow::Result<Answer> {
-    let database = Database::open_customers(global, 4).await?;
+    // One question after the other: another connection would only be waited for.
+    let database = Database::open_customers(global, 1).await?;
     let explained = explain(global, &database, options).await;
     database.close().await;
     explained

@@ -87,13 +87,8 @@ impl Store {
         }
     }
 
-    /// Connects once, to find out at once whether that is possible: the pool
-    /// would try for half a minute.
-    pub async fn reach(&self) -> sqlx::Result<()> {
-        reach(&self.pool).await
-    }
-
-    /// The same as the login that reads customers, where there is one.
+    /// Connects once as the login that reads customers, where there is one, to find
+    /// out at once whether that is possible: the pool would try for half a minute.
     pub async fn reach_reader(&self) -> sqlx::Result<()> {
         match &self.reader {
             Some(pool) => reach(pool).await,
@@ -101,7 +96,7 @@ impl Store {
         }
     }
 
-    /// Whether a connection stays with its session: false behind a pooler in
+    /// Connects, to find out at once whether that is possible, and whether a connection stays with its session: false behind a pooler in
     /// transaction mode, which gives it to whoever begins a transaction.
     pub async fn keeps_sessions(&self) -> sqlx::Result<bool> {
         keeps_sessions(&self.pool).await
@@ -131,16 +126,19 @@ impl Store {
 }
 
 async fn reach(pool: &PgPool) -> sqlx::Result<()> {
+    connect_once(pool).await?.close().await
+}
+
+async fn connect_once(pool: &PgPool) -> sqlx::Result<PgConnection> {
     let options = pool.connect_options();
-    let connecting = PgConnection::connect_with(&options);
-    let connection = tokio::time::timeout(Duration::from_secs(10), connecting).await;
-    connection.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
+    let connection = tokio::time::timeout(Duration::from_secs(10), PgConnection::connect_with(&options)).await;
+    connection.map_err(|_| sqlx::Error::PoolTimedOut)?
 }
 
 async fn keeps_sessions(pool: &PgPool) -> sqlx::Result<bool> {
-    let options = pool.connect_options();
-    let mut one = PgConnection::connect_with(&options).await?;
-    let mut other = PgConnection::connect_with(&options).await?;
+    let mut one = connect_once(pool).await?;
+    // It stays in the pool, for what comes.
+    let mut other = pool.acquire().await?;
     // Without prepared statements, which such a pooler may not know.
     let session = async |connection: &mut PgConnection| -> sqlx::Result<i32> {
         connection.fetch_one(sqlx::raw_sql("select pg_backend_pid()")).await?.try_get(0)
@@ -150,8 +148,9 @@ async fn keeps_sessions(pool: &PgPool) -> sqlx::Result<bool> {
     // It may have to wait for ever for a connection that the other has.
     let after = tokio::time::timeout(Duration::from_secs(10), session(&mut one)).await;
     other.execute(sqlx::raw_sql("rollback")).await?;
-    other.close().await?;
     let Ok(after) = after else { return Ok(false) };
-    one.close().await?;
-    Ok(after? == before)
+    let after = after?;
+    // Nothing waits for its end.
+    tokio::spawn(one.close());
+    Ok(after == before)
 }
