@@ -80,17 +80,23 @@ impl Stopwatch {
 /// What it waits for a processor does not count, so that a busy machine changes
 /// no decision.
 #[derive(Clone, Copy, Debug)]
-pub struct Allowance(std::time::Duration);
+pub struct Allowance {
+    begin: std::time::Instant,
+    span: std::time::Duration,
+    /// How long the thread has worked when it is spent.
+    end: std::time::Duration,
+}
 
 impl Allowance {
     /// So much from now on.
     pub fn of(span: std::time::Duration) -> Allowance {
-        Allowance(worked() + span)
+        Allowance { begin: std::time::Instant::now(), span, end: worked() + span }
     }
 
     /// Asked on the thread that began to work.
     pub fn is_spent(self) -> bool {
-        worked() >= self.0
+        // No thread works for longer than time passes, and to ask for the time costs less.
+        self.begin.elapsed() >= self.span && worked() >= self.end
     }
 }
 

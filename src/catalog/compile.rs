@@ -228,6 +228,8 @@ pub fn compile(
         .iter()
         .filter_map(|module| modules.text(module).map(|text| (module.clone(), text.to_owned())))
         .collect();
+    let script_words = reached.iter().filter_map(|module| Some((module.clone(), modules.words(module)?.clone())));
+    let script_words = script_words.collect();
     let asked = steps.iter().filter_map(|step| match &step.body {
         ReadyBody::Action(action) => action.question()?.survey.as_ref(),
         _ => None,
@@ -245,6 +247,7 @@ pub fn compile(
     Some(ReadyPlaybook {
         revision: revision(&playbook.text, &scripts, &surveys),
         scripts,
+        script_words,
         surveys,
         zone,
         schedule,

@@ -24,6 +24,8 @@ pub struct ReadyPlaybook {
     pub revision: String,
     /// The script modules it reaches, by name.
     pub scripts: BTreeMap<String, String>,
+    /// The names that each of them reads and calls.
+    pub script_words: BTreeMap<String, Arc<BTreeSet<String>>>,
     /// The texts of the surveys and reports that its steps name, by id.
     pub surveys: BTreeMap<String, String>,
     pub zone: Tz,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::entry_turns::RunOutcome;
 use super::{Course, PlayedEnrollment};
 use crate::clock::Instant;
 use crate::enrollment::holdout::Drawn;
@@ -12,12 +13,12 @@ use crate::rule::functions::fold::FoldError;
 
 impl Course<'_> {
     /// The run of one slot.
-    pub(super) fn run(&mut self, now: Instant) -> Result<(), FoldError> {
+    pub(super) fn run(&mut self, now: Instant) -> Result<RunOutcome, FoldError> {
         // Whatever the condition says, an account that is on its way stays so.
         let inside = self.current().is_some();
         if inside && !self.playbook.follows_edges() {
             self.look_at_events(now, false);
-            return Ok(());
+            return Ok(RunOutcome::Other);
         }
         let facts = self.facts(&self.playbook.entry_layout, None, now)?;
         self.looks.push(facts.clone());
@@ -48,12 +49,13 @@ impl Course<'_> {
         };
         self.keep_undecided("who enters", undecided, now);
         if inside {
-            return Ok(());
+            return Ok(RunOutcome::Other);
         }
+        let is_unmatched = admission == Admission::NotCandidate && self.matched_since.is_none();
         let outside = match admission {
             Admission::Enroll(enrollment) => {
                 self.enroll(*enrollment, now, &facts);
-                return Ok(());
+                return Ok(RunOutcome::Other);
             }
             Admission::NotCandidate if self.playbook.on.as_ref().is_some_and(|on| !on.is_due(&facts)) => {
                 let after = self.playbook.playbook.on.as_ref().map(|on| on.describe()).unwrap_or_default();
@@ -68,7 +70,9 @@ impl Course<'_> {
             self.happen(now, format!("the {} did not enter: {outside}", self.noun()));
             self.outside = Some(outside);
         }
-        Ok(())
+        // Of an event and of the portfolio more counts than the condition.
+        let is_plain = self.playbook.on.is_none() && self.playbook.portfolio.is_none();
+        Ok(if is_unmatched && is_plain { RunOutcome::Unmatched } else { RunOutcome::Other })
     }
 
     fn look_at_events(&mut self, slot: Instant, again: bool) {

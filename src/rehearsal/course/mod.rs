@@ -32,6 +32,7 @@ use crate::rule::functions::fold::{FoldError, fold_facts};
 mod answer;
 mod consequences;
 mod entry;
+mod entry_turns;
 mod event_slots;
 mod looks;
 mod mails;
@@ -42,9 +43,10 @@ mod turns;
 mod whole;
 
 use consequences::OpenTask;
+use entry_turns::EntryTurns;
 use event_slots::EventSlots;
 use mails::{Planned, Sent};
-use rechecks::Rechecks;
+use rechecks::{RecheckedPlace, Rechecks};
 pub(super) use slots::Slots;
 
 /// Instants with something to do, at most; a playbook that runs every minute
@@ -67,6 +69,10 @@ pub(super) struct Course<'a> {
     slots: Slots<'a>,
     event_slots: EventSlots,
     rechecks: Rechecks,
+    /// What they are about.
+    rechecked: RecheckedPlace,
+    /// When the condition can turn; `None` where it has to be found anew.
+    entry_turns: Option<EntryTurns>,
     /// When something was done last.
     touched: Option<Instant>,
     world: World,
@@ -146,7 +152,9 @@ impl<'a> Course<'a> {
             calendar: Calendar { holidays: config.holidays.clone() },
             start: case.at.to_utc(),
             began: None,
-            rechecks: Rechecks::EveryQuarter,
+            rechecks: Rechecks::Never,
+            rechecked: RecheckedPlace::default(),
+            entry_turns: None,
             touched: None,
             slots,
             event_slots: EventSlots::default(),
@@ -202,7 +210,6 @@ impl<'a> Course<'a> {
 
     fn instants(&mut self, until: Instant) -> Result<(), FoldError> {
         self.forget_people();
-        self.renew_rechecks(self.start, until);
         let mut slot = self.slots.first(self.start);
         let mut changes = self.case.then.iter().peekable();
         let mut now = self.start;
@@ -231,7 +238,9 @@ impl<'a> Course<'a> {
             let hindsight = recheck.filter(|_| self.played.iter().any(late));
             let look = self.current().and_then(|played| self.played[played].enrollment.look_at);
             let mail = self.planned.iter().map(|mail| mail.next_at).min();
-            let Some(next) = [slot, change, closing, look, mail, hindsight].into_iter().flatten().min() else {
+            let ignores_slots = self.ignores_slots();
+            let run = slot.filter(|_| !ignores_slots);
+            let Some(next) = [run, change, closing, look, mail, hindsight].into_iter().flatten().min() else {
                 return Ok(());
             };
             if next > until {
@@ -242,14 +251,15 @@ impl<'a> Course<'a> {
             while let Some(change) = changes.next_if(|change| self.instant_of(change) <= now) {
                 self.change(change, now);
                 self.look_soon(now, until);
+                slot = self.slot_again(slot, now - TimeDelta::microseconds(1));
             }
             if closing == Some(now) {
                 self.close_tasks(now)?;
                 self.hand_over(now);
             }
-            if slot == Some(now) {
-                self.run(now)?;
-                slot = self.slots.next_after(now, self.matched_since.is_some());
+            if slot == Some(now) && !ignores_slots {
+                let outcome = self.run(now)?;
+                slot = self.slot_after(outcome, now, until);
             }
             self.look(now)?;
             while self.deliver(now)? {
@@ -260,6 +270,10 @@ impl<'a> Course<'a> {
             }
             if self.standing() != standing {
                 self.touch(now, until);
+                slot = self.slot_again(slot, now);
+            }
+            if slot.is_some_and(|slot| slot <= now) {
+                slot = self.slots.next_after(now, self.matched_since.is_some());
             }
             self.postpone(now);
         }

@@ -5,9 +5,11 @@
 //! Invariant: a course decides the same at the same instants as if it looked
 //! every quarter hour; a test compares the two.
 
-use super::Course;
+use std::collections::BTreeSet;
+
 use super::turns::Turns;
-use crate::catalog::{ReadyBody, ReadyPlaybook, ReadyStep, ReadyWaitOn};
+use super::{Course, PlayedEnrollment};
+use crate::catalog::{ReadyBody, ReadyPlaybook, ReadyWait, ReadyWaitOn};
 use crate::clock::Instant;
 use crate::enrollment::{Phase, State, next_quarter};
 use crate::facts::{Cell, History, Subject};
@@ -20,19 +22,43 @@ use crate::rule::functions::change_instants_until;
 /// The looks at who waits.
 #[derive(Clone, Debug)]
 pub(super) enum Rechecks {
+    /// Nobody waits for anything.
+    Never,
     EveryQuarter,
     /// Only then, and behind what the course itself does, can a waiting rule turn.
     Behind(Turns),
 }
 
+/// What is asked again and again at one place of a course.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct RecheckedPlace {
+    /// Where somebody on the way stands.
+    on_the_way: Option<Option<String>>,
+    /// The steps whose tasks are open.
+    tasks: BTreeSet<String>,
+    /// Whether a goal may still count after the end.
+    is_goal_open: bool,
+}
+
 impl Rechecks {
     /// Those of a course between two instants.
-    pub fn new(playbook: &ReadyPlaybook, case: &Case, world: &World, (from, until): (Instant, Instant)) -> Rechecks {
+    pub fn new(
+        place: &RecheckedPlace,
+        playbook: &ReadyPlaybook,
+        case: &Case,
+        world: &World,
+        (from, until): (Instant, Instant),
+    ) -> Rechecks {
+        if *place == RecheckedPlace::default() {
+            return Rechecks::Never;
+        }
         // Who is away today is back tomorrow, and whose tasks they are depends on it.
         if world.has_absences() {
             return Rechecks::EveryQuarter;
         }
-        let Some(mut turns) = turns(playbook, &world.history, (from, until)) else { return Rechecks::EveryQuarter };
+        let Some(mut turns) = turns(place, playbook, &world.history, (from, until)) else {
+            return Rechecks::EveryQuarter;
+        };
         let start = case.at.to_utc();
         // What a case changes has changed at that very instant.
         turns.extend(case.then.iter().map(|change| just_before(moment(start, change.after))));
@@ -43,6 +69,7 @@ impl Rechecks {
     /// `None` where nothing can change any more.
     fn next_after(&self, now: Instant, touched: Option<Instant>, recheck: chrono::Duration) -> Option<Instant> {
         match self {
+            Rechecks::Never => None,
             Rechecks::EveryQuarter => Some(next_quarter(now, recheck)),
             Rechecks::Behind(turns) => {
                 // What came in this quarter has not been looked at yet.
@@ -116,20 +143,30 @@ impl Course<'_> {
 
     /// Finds the looks from an instant on anew, for the world is another one.
     pub(super) fn renew_rechecks(&mut self, now: Instant, until: Instant) {
-        self.rechecks = Rechecks::new(self.playbook, self.case, &self.world, (now, until));
+        self.rechecked = self.rechecked_place(now);
+        self.rechecks = Rechecks::new(&self.rechecked, self.playbook, self.case, &self.world, (now, until));
+    }
+
+    fn rechecked_place(&self, now: Instant) -> RecheckedPlace {
+        let is_open = |played: &PlayedEnrollment| played.enrollment.goal_until.is_some_and(|until| until >= now);
+        RecheckedPlace {
+            on_the_way: self.current().map(|current| self.played[current].enrollment.step.clone()),
+            tasks: self.tasks.iter().map(|task| task.step.clone()).collect(),
+            is_goal_open: self.played.iter().any(is_open),
+        }
     }
 
     /// After something was done at an instant: it is counted from that instant on.
     pub(super) fn touch(&mut self, now: Instant, until: Instant) {
         self.touched = Some(now);
-        if matches!(&self.rechecks, Rechecks::Behind(turns) if turns.follow_course) {
+        let follows = matches!(&self.rechecks, Rechecks::Behind(turns) if turns.follow_course);
+        if follows || self.rechecked != self.rechecked_place(now) {
             self.renew_rechecks(now, until);
         }
     }
 
     /// After a change at an instant: what was put off is looked at in this quarter.
     pub(super) fn look_soon(&mut self, now: Instant, until: Instant) {
-        let Rechecks::Behind(_) = self.rechecks else { return };
         self.renew_rechecks(now, until);
         let soon = next_quarter(just_before(now), self.config.recheck);
         let Some(current) = self.current() else { return };
@@ -146,16 +183,18 @@ fn just_before(instant: Instant) -> Instant {
 
 /// When one of the rules that are asked again and again can turn; `None` where
 /// that is not known.
-fn turns(playbook: &ReadyPlaybook, history: &History, period: (Instant, Instant)) -> Option<Turns> {
+fn turns(
+    place: &RecheckedPlace,
+    playbook: &ReadyPlaybook,
+    history: &History,
+    period: (Instant, Instant),
+) -> Option<Turns> {
+    let wait = place.on_the_way.iter().flatten().find_map(|step| wait_at(playbook, step));
     // A date that the clock moves is another one at every look.
-    let moves = |step: &ReadyStep| match &step.body {
-        ReadyBody::Wait(wait) => matches!(&wait.on, ReadyWaitOn::Date(rule) if rule.reads_clock()),
-        _ => false,
-    };
-    if playbook.steps.iter().any(moves) {
+    if wait.is_some_and(|wait| matches!(&wait.on, ReadyWaitOn::Date(rule) if rule.reads_clock())) {
         return None;
     }
-    let mut turns = Turns::of(&rechecked(playbook), playbook, history, period)?;
+    let mut turns = Turns::of(&rechecked(place, wait, playbook), playbook, history, period)?;
     for column in ["status", "stage", "timezone"] {
         turns.extend(change_instants_until(&Cell::column(Subject::Account, column), history, period.1)?);
     }
@@ -164,19 +203,28 @@ fn turns(playbook: &ReadyPlaybook, history: &History, period: (Instant, Instant)
     Some(turns)
 }
 
-/// The rules that are asked about whoever waits, and about open tasks.
-fn rechecked(playbook: &ReadyPlaybook) -> Vec<&Rule> {
-    let mut rules: Vec<&Rule> = playbook.goal.iter().chain(&playbook.exit).chain(&playbook.suppress).collect();
-    for step in &playbook.steps {
-        match &step.body {
-            ReadyBody::Wait(wait) => match &wait.on {
-                ReadyWaitOn::Date(rule) | ReadyWaitOn::Until { condition: rule, .. } => rules.push(rule),
-                ReadyWaitOn::For(_) => {}
-            },
-            ReadyBody::Branch { arms, .. } => rules.extend(arms.iter().map(|(rule, _)| rule)),
-            ReadyBody::Action(_) => rules.extend(playbook.closing_rule(&step.id).map(|(_, rule)| rule)),
-            ReadyBody::End(_) => {}
-        }
+/// The wait that a step is.
+fn wait_at<'p>(playbook: &'p ReadyPlaybook, step: &str) -> Option<&'p ReadyWait> {
+    match &playbook.steps[playbook.step(step)?].body {
+        ReadyBody::Wait(wait) => Some(wait),
+        _ => None,
     }
+}
+
+/// The rules that are asked about whoever waits, about open tasks and about late goals.
+/// What a branch cannot decide is asked every quarter hour.
+fn rechecked<'p>(place: &RecheckedPlace, wait: Option<&'p ReadyWait>, playbook: &'p ReadyPlaybook) -> Vec<&'p Rule> {
+    let mut rules: Vec<&Rule> = Vec::new();
+    if place.on_the_way.is_some() {
+        rules.extend(playbook.exit.iter().chain(&playbook.suppress));
+    }
+    if place.on_the_way.is_some() || place.is_goal_open {
+        rules.extend(&playbook.goal);
+    }
+    match wait.map(|wait| &wait.on) {
+        Some(ReadyWaitOn::Date(rule) | ReadyWaitOn::Until { condition: rule, .. }) => rules.push(rule),
+        Some(ReadyWaitOn::For(_)) | None => {}
+    }
+    rules.extend(place.tasks.iter().filter_map(|step| playbook.closing_rule(step)).map(|(_, rule)| rule));
     rules
 }

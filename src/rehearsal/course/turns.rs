@@ -75,7 +75,7 @@ impl Turns {
     /// the time that they are about, and a calendar at the midnights of its zone.
     fn add_clock(
         &mut self,
-        clock: &ClockUse,
+        clock: &ClockUse<'_>,
         rules: &[&Rule],
         history: &History,
         (from, until): (Instant, Instant),
@@ -115,28 +115,27 @@ fn without_ago(path: &CellPath) -> &CellPath {
 }
 
 /// What rules, and the scripts that they call, read of the clock.
-struct ClockUse {
+struct ClockUse<'a> {
     reads: bool,
     reads_calendar: bool,
     counts_hours: bool,
     /// The texts that stand in scripts, of which some may be times.
-    texts: Vec<String>,
+    texts: Vec<&'a str>,
 }
 
-impl ClockUse {
+impl<'a> ClockUse<'a> {
     /// `None` where a script has an instant of its own to count from.
-    fn of(rules: &[&Rule], playbook: &ReadyPlaybook) -> Option<ClockUse> {
+    fn of(rules: &[&Rule], playbook: &'a ReadyPlaybook) -> Option<ClockUse<'a>> {
         let mut words: BTreeSet<String> = rules.iter().flat_map(|rule| rule.words()).collect();
         let mut texts = Vec::new();
         let modules: BTreeSet<&String> = rules.iter().flat_map(|rule| rule.modules()).collect();
-        for script in modules.into_iter().filter_map(|module| playbook.scripts.get(module)) {
-            let in_script = script.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-            let in_script: BTreeSet<&str> = in_script.collect();
+        for module in modules {
+            let in_script = playbook.script_words.get(module)?;
             if in_script.contains(NOW) {
                 return None;
             }
-            words.extend(in_script.into_iter().map(str::to_owned));
-            texts.extend(script.split(['"', '`', '\'']).map(str::to_owned));
+            words.extend(in_script.iter().cloned());
+            texts.extend(playbook.scripts.get(module)?.split(['"', '`', '\'']));
         }
         let has_one = |names: &[&str]| names.iter().any(|name| words.contains(*name));
         Some(ClockUse {

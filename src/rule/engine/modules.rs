@@ -1,6 +1,7 @@
 //! The shared functions of `scripts/`, one module per file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rhai::{AST, ASTNode, Expr, Stmt};
 
@@ -26,6 +27,7 @@ pub(crate) struct ModuleFunction {
 pub struct Modules {
     modules: BTreeMap<String, Vec<ModuleFunction>>,
     texts: BTreeMap<String, String>,
+    words: BTreeMap<String, Arc<BTreeSet<String>>>,
     compiled: Vec<(String, AST)>,
     /// Those that do not compile: that is said once, where it is wrong.
     broken: BTreeSet<String>,
@@ -91,6 +93,7 @@ impl Modules {
             all.broken.remove(name);
             all.modules.insert(name.to_owned(), functions);
             all.texts.insert(name.to_owned(), text.to_owned());
+            all.words.insert(name.to_owned(), Arc::new(words(&ast)));
             all.compiled.push((name.to_owned(), ast));
         }
         all
@@ -114,6 +117,11 @@ impl Modules {
         self.texts.get(module).map(String::as_str)
     }
 
+    /// The names that a module reads and calls.
+    pub fn words(&self, module: &str) -> Option<&Arc<BTreeSet<String>>> {
+        self.words.get(module)
+    }
+
     /// The engines with these modules in reach.
     pub fn sandbox(&self, seasons: &Seasons) -> Sandbox {
         Sandbox::new(&self.compiled, seasons)
@@ -127,6 +135,22 @@ fn is_name(module: &str) -> bool {
 
 /// Where population functions can stand instead.
 const IN_EXPRESSIONS: &str = "write it where the script is called, and give the script its value";
+
+/// The names that functions read and call, those of methods included.
+fn words(ast: &AST) -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    ast.walk(&mut |path| {
+        match path.last() {
+            Some(ASTNode::Expr(Expr::Variable(name, ..))) => drop(words.insert(name.1.to_string())),
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)),
+            ) => drop(words.insert(call.name.to_string())),
+            _ => {}
+        }
+        true
+    });
+    words
+}
 
 /// Reports calls of functions that exist nowhere, or not in a script.
 fn unknown_calls(ast: &AST, file: &str, problems: &mut Vec<Diagnostic>) {

@@ -13,7 +13,8 @@ use keepwell::rehearsal::{CaseReport, play_all};
 
 use super::{passes, playbook};
 
-/// Never true, but it asks all accounts together: then a course looks every quarter hour.
+/// Never true, but it asks all accounts together: then a course plays every slot, and looks
+/// every quarter hour.
 const OF_ALL: &str = "(share_of(account.mrr < 0) ?? 0) > 200";
 
 /// Plays again, looking every quarter hour, and compares.
@@ -138,4 +139,38 @@ fn what_our_own_state_changes_is_seen_in_its_quarter() {
          tests:\n  - name: labelled\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 9 }\n    \
          expect: [ { after: 90m, ended: exited } ]\n",
     ));
+}
+
+/// A condition that was false is looked at again when something is done, when a window
+/// ends and when the clock turns it.
+#[test]
+fn a_false_condition_is_looked_at_when_it_can_turn() {
+    for (when, given, after) in [
+        ("account.tier == \"A\"", "account: { tier: B }\n    then: { 51h: { account: { tier: A } } }", "3d"),
+        ("account.tier == \"A\"", "account: { tier: B }\n    then: { 2d: { account: { tier: A } } }", "2d"),
+        ("account.events(\"login\", 2) == 0", "events: { login: [-7h, -1h] }", "2d"),
+        ("days_since(account.signed_up_at) >= 10", "account: { signed_up_at: 2026-02-25T13:07:00Z }", "6d"),
+        ("weekday(now) == 5", "account: { mrr: 9 }", "4d"),
+        ("account.label(\"risk\") == \"high\"", "then: { 30h: { labels: { risk: high } } }", "2d"),
+    ] {
+        let text = playbook(&format!(
+            "when: '{when}'\nsteps:\n  - task: {{ id: call, title: x, to: csm }}\n\
+             tests:\n  - name: {after}\n    at: 2026-03-02T09:00:00Z\n    {given}\n    \
+             expect: [ {{ after: {after}, task: call }} ]\n"
+        ));
+        passes(&text.replace("0 9 * * mon-fri", "0 9 * * *"));
+    }
+}
+
+/// Who came out and whose condition was false comes in again at the slot behind its turn.
+#[test]
+fn who_came_out_comes_in_again_at_the_next_slot() {
+    let text = playbook(
+        "when: account.tier == \"A\" && account.mrr < 5\nreentry: { gap: 2d }\ngoal: account.mrr > 5\n\
+         steps:\n  - task: { id: call, title: x, to: csm }\n  - wait: 20d\n\
+         tests:\n  - name: again\n    at: 2026-03-02T09:00:00Z\n    account: { tier: A, mrr: 1 }\n    \
+         then: { 25h: { account: { mrr: 9 } }, 73h: { account: { mrr: 1 } } }\n    \
+         expect:\n      - { after: 0d, task: call }\n      - { after: 25h, ended: goal }\n      - { after: 4d, task: call }\n",
+    );
+    passes(&text.replace("0 9 * * mon-fri", "0 9 * * *"));
 }

@@ -121,7 +121,7 @@ fn cases_have_a_time_together() {
     };
     let text = playbook(
         r#"
-when: slow::long(account.seats ?? 0) < 0
+when: slow::long(account.seats ?? 0) < 0 || (share_of(account.mrr < 0) ?? 0) > 200
 steps:
   - task: { id: call, title: Call, to: csm }
 tests:
