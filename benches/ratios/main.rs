@@ -6,6 +6,7 @@
 //! cargo bench -- evaluate --accounts 100000     one part, on a smaller store
 //! cargo bench -- enroll --entering 20000        a run that enrolls so many, 100,000 by default
 //! cargo bench -- deliver --messages 20000       so many mails from the outbox to a relay, 5,000 by default
+//! cargo bench -- pages --slowest                the pages of colleagues, and what each waits for most
 //! ```
 //!
 //! Four parts measure no time and run only when they are named:
@@ -42,6 +43,7 @@ mod hundred;
 mod kpis;
 mod memory;
 mod mutants;
+mod pages;
 mod pairs;
 mod store;
 mod stream;
@@ -53,8 +55,8 @@ mod worlds;
 use store::Scale;
 
 /// What is measured, in the order in which it runs.
-const PARTS: [&str; 9] =
-    ["evaluate", "stream", "hundred", "authoring", "backtest", "memory", "enroll", "deliver", "kpis"];
+const PARTS: [&str; 10] =
+    ["evaluate", "stream", "hundred", "authoring", "backtest", "memory", "enroll", "deliver", "kpis", "pages"];
 
 /// What runs only when it is named.
 const NAMED: [&str; 4] = ["faults", "mutants", "bounces", "worlds"];
@@ -75,6 +77,8 @@ pub struct Options {
     pub asked: faults::Asked,
     /// Where mails that came back are, and the answers to them.
     pub folders: bounces::Folders,
+    /// Whether to say what pages wait for most.
+    pub slowest: bool,
 }
 
 impl Options {
@@ -84,6 +88,7 @@ impl Options {
         let (mut kills, mut messages) = (500, None);
         let mut asked = faults::Asked::default();
         let mut folders = bounces::Folders::default();
+        let mut slowest = false;
         while let Some(word) = words.next() {
             let mut number = || -> anyhow::Result<i64> {
                 let value = words.next().with_context(|| format!("{word} needs a number"))?;
@@ -103,6 +108,7 @@ impl Options {
                     }
                 }
                 row if faults::ROWS.contains(&row) => asked.rows.push(word),
+                "--slowest" => slowest = true,
                 // Cargo's own.
                 "--bench" => {}
                 "--accounts" => accounts = Some(number()?),
@@ -121,7 +127,7 @@ impl Options {
                 }
                 other => bail!(
                     "{other} is neither a part ({}, {}) nor \
-                     --accounts, --events, --entering, --rounds, --kills, --messages, --older, --corpus, --expected",
+                     --accounts, --events, --entering, --rounds, --kills, --messages, --older, --corpus, --expected, --slowest",
                     PARTS.join(", "),
                     NAMED.join(", ")
                 ),
@@ -138,7 +144,17 @@ impl Options {
         let events = events.unwrap_or(accounts * 20);
         let faults = faults::Size { kills, messages: messages.unwrap_or(10_000), rounds: rounds.unwrap_or(50) };
         let (messages, rounds) = (messages.unwrap_or(5_000), rounds.unwrap_or(5));
-        Ok(Options { parts, scale: Scale { accounts, events }, entering, messages, rounds, faults, asked, folders })
+        Ok(Options {
+            parts,
+            scale: Scale { accounts, events },
+            entering,
+            messages,
+            rounds,
+            faults,
+            asked,
+            folders,
+            slowest,
+        })
     }
 }
 
@@ -175,7 +191,7 @@ async fn measure(options: Options) -> anyhow::Result<()> {
         worlds::measure().await?;
     }
     let own = |part: &&String| {
-        ["enroll", "deliver", "kpis", "faults", "mutants", "bounces", "worlds"].contains(&part.as_str())
+        ["enroll", "deliver", "kpis", "pages", "faults", "mutants", "bounces", "worlds"].contains(&part.as_str())
     };
     let others: Vec<&String> = options.parts.iter().filter(|part| !own(part)).collect();
     if !others.is_empty() {
@@ -211,6 +227,13 @@ async fn measure(options: Options) -> anyhow::Result<()> {
     if asked("kpis") {
         println!("\nkpis: the sample company");
         kpis::measure(&options).await?;
+    }
+    // The last: from then on every statement is recorded.
+    if asked("pages") {
+        println!("\npages: {}", options.scale);
+        let store = store::Store::open(options.scale).await?;
+        pages::measure(&store, &options).await?;
+        store.close().await;
     }
     // Let the servers write their last words before this process ends them.
     tokio::time::sleep(Duration::from_millis(50)).await;
