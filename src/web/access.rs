@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::WebState;
+use super::guard::is_for_customers;
 use super::login;
-use super::page::{Notice, Trouble, href};
+use super::page::{Notice, Trouble, Web, href};
+use super::{Audience, WebState};
 use crate::user::role::Role;
 
 /// Lets those on who may do what this role may. Others learn what is missing;
@@ -21,9 +23,35 @@ pub(super) async fn permit(State((role, web)): State<(Role, Arc<WebState>)>, req
         Ok(Some(visitor)) => visitor,
     };
     if !visitor.may(role) {
-        return Trouble::refusal(StatusCode::FORBIDDEN, missing(role)).into_response();
+        return visitor.answer(async { Trouble::refusal(StatusCode::FORBIDDEN, missing(role)).into_response() }).await;
     }
     visitor.answer(next.run(request)).await
+}
+
+/// For paths that lead nowhere.
+pub(super) async fn nothing_here(audience: Audience, State(web): Web, request: Request) -> Response {
+    refuse(audience, &web, request.into_parts().0, Trouble::NotFound("There is no such page.")).await
+}
+
+/// For methods that a path does not know.
+pub(super) async fn not_possible(audience: Audience, State(web): Web, request: Request) -> Response {
+    let trouble = Trouble::refusal(StatusCode::METHOD_NOT_ALLOWED, "This page cannot do that.");
+    refuse(audience, &web, request.into_parts().0, trouble).await
+}
+
+/// Says why there is no page, to colleagues with the way to others.
+async fn refuse(audience: Audience, web: &WebState, request: Parts, trouble: Trouble) -> Response {
+    let visitor = match audience {
+        Audience::Colleagues if !is_for_customers(request.uri.path()) => {
+            web.identity.identify(web, &request.headers, &request.extensions).await
+        }
+        _ => Ok(None),
+    };
+    match visitor {
+        Ok(Some(visitor)) => visitor.answer(async { trouble.into_response() }).await,
+        // Why nobody knows who it is does not matter here.
+        Ok(None) | Err(_) => trouble.into_response(),
+    }
 }
 
 /// Asks who it is: by way of the login to the page that was wanted, and instead

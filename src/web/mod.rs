@@ -31,7 +31,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware;
 use chrono_tz::Tz;
 use tokio::sync::{Mutex, Semaphore};
@@ -230,8 +230,10 @@ impl WebState {
 pub fn router(audience: Audience, state: WebState) -> Router {
     let state = Arc::new(state);
     rights::routes(audience, &state)
-        .fallback(page::nothing_here)
-        .method_not_allowed_fallback(page::not_possible)
+        .fallback(move |web: page::Web, request: Request| access::nothing_here(audience, web, request))
+        .method_not_allowed_fallback(move |web: page::Web, request: Request| {
+            access::not_possible(audience, web, request)
+        })
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn(guard::carry_through))
         .layer(middleware::from_fn_with_state(state.clone(), silence::answer))

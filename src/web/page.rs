@@ -82,6 +82,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "task_pane.html",
     "today.html",
     "trouble.html",
+    "trouble_framed.html",
     "unavailable.html",
     "unsubscribe.html",
     "why.html",
@@ -172,6 +173,7 @@ pub(super) struct Frame {
     page: &'static str,
     banner: Option<String>,
     notice: Option<Notice>,
+    /// Empty where no time is shown.
     zone: &'static str,
     /// How Keepwell is called here.
     command: String,
@@ -207,20 +209,26 @@ impl Frame {
                 web.command
             )),
         };
+        let frame = Frame::without_store(page);
+        Ok(Frame { banner, notice, zone: web.zone.name(), command: web.command.clone(), ..frame })
+    }
+
+    /// The frame for whoever reads, of a page that says nothing of the installation.
+    fn without_store(page: &'static str) -> Frame {
         let visitor = Visitor::current();
         let may = |role| visitor.as_ref().is_some_and(|visitor| visitor.may(role));
         let proof = visitor.as_ref().map(|visitor| visitor.proof);
-        Ok(Frame {
+        Frame {
             page,
-            banner,
-            notice,
-            zone: web.zone.name(),
-            command: web.command.clone(),
+            banner: None,
+            notice: None,
+            zone: "",
+            command: String::new(),
             may: Rights { work: may(Role::Csm), operate: may(Role::Operator), manage_people: may(Role::Admin) },
             can_log_out: proof == Some(Proof::Session),
             is_open: proof == Some(Proof::Open),
             user: visitor.filter(|visitor| visitor.proof != Proof::Open).map(|visitor| visitor.name),
-        })
+        }
     }
 
     /// The page with this status.
@@ -296,21 +304,20 @@ impl IntoResponse for Trouble {
 #[derive(Clone, Debug)]
 pub(super) struct DatabaseSilence(pub(super) Arc<str>);
 
+/// With the navigation for those who may see it.
 fn trouble_page(status: StatusCode, title: &str, words: &str) -> Response {
-    match render("trouble.html", context! { title, words }) {
+    let body = context! { title, words };
+    let html = match Visitor::current() {
+        Some(_) => {
+            let frame = Value::from(Serde(Frame::without_store("")));
+            render("trouble_framed.html", minijinja::value::merge_maps([frame, body]))
+        }
+        None => render("trouble.html", body),
+    };
+    match html {
         Ok(html) => (status, Html(html)).into_response(),
         Err(_) => (status, words.to_owned()).into_response(),
     }
-}
-
-/// For paths that lead nowhere.
-pub(super) async fn nothing_here() -> Trouble {
-    Trouble::NotFound("There is no such page.")
-}
-
-/// For methods that a path does not know.
-pub(super) async fn not_possible() -> Trouble {
-    Trouble::refusal(StatusCode::METHOD_NOT_ALLOWED, "This page cannot do that.")
 }
 
 /// The style sheet. Its address changes with its text.
