@@ -51,6 +51,8 @@ struct AccountList {
     q: String,
     /// Whether only some accounts are asked for.
     narrowed: bool,
+    /// Whether there was no time to look within words.
+    is_cut_off: bool,
     csms: Vec<CsmChoice>,
     /// What narrows the list further, for the form, and in words.
     kept: Vec<(&'static str, String)>,
@@ -187,7 +189,8 @@ pub(super) async fn list(
     let after = asked.from.clone().zip(asked.after.clone());
     let is_later = after.is_some();
     let filter = AccountFilter { owner, words, after, ..asked.narrowing(web.zone)? };
-    let mut rows = web.store.accounts_page(&filter, AT_MOST as i64 + 1).await?;
+    let part = web.store.accounts_page(&filter, AT_MOST as i64 + 1).await?;
+    let mut rows = part.rows;
     if let AccountOwner::Csm(id) = &filter.owner
         && rows.is_empty()
         && !names.iter().any(|(known, _)| known == id)
@@ -207,6 +210,7 @@ pub(super) async fn list(
     });
     let page = AccountList {
         first_href: is_later.then(|| href("/accounts", &narrowed)),
+        is_cut_off: part.is_cut_off,
         narrowed: !narrowed.is_empty(),
         csms: csm_choices(names, &filter.owner, csm.as_deref()),
         only: in_words(&filter, web.zone),

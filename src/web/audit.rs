@@ -7,32 +7,83 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::WebState;
 use super::accounts::unreadable;
+use super::messages::day_named;
 use super::page::{Frame, Trouble, Web, account_href, below, capitalize, href, moment};
 use crate::clock::Instant;
 use crate::effect::kind;
 use crate::store::runs::run_id;
-use crate::store::views::web::DeedRow;
+use crate::store::views::web::{DeedFilter, DeedRow};
 
 /// How many deeds one page shows.
 const AT_MOST: usize = 100;
 
-/// What the page is asked for.
-#[derive(Debug, Deserialize)]
+/// What the page is asked for. Empty is not asked for.
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct AuditQuery {
     /// Only deeds of this person.
-    by: Option<String>,
+    #[serde(default)]
+    by: String,
+    /// Only those that name this account.
+    #[serde(default)]
+    account: String,
+    /// Only those of this kind.
+    #[serde(default)]
+    deed: String,
+    /// Only those of this day, as in `2026-03-02`.
+    #[serde(default)]
+    day: String,
     /// Only those before the one of this number.
     before: Option<i64>,
 }
 
+impl AuditQuery {
+    /// The address of the same list, and of the part before a number.
+    fn href(&self, before: Option<i64>) -> String {
+        let before = before.map(|before| before.to_string()).unwrap_or_default();
+        let pairs = [
+            ("by", self.by.trim()),
+            ("account", self.account.trim()),
+            ("deed", self.deed.trim()),
+            ("day", self.day.trim()),
+            ("before", before.as_str()),
+        ];
+        href("/audit", &pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>())
+    }
+
+    /// What the list has then.
+    fn filter(&self, web: &WebState) -> Result<DeedFilter, Trouble> {
+        let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        Ok(DeedFilter {
+            by: given(&self.by),
+            account: given(&self.account),
+            deed: given(&self.deed),
+            day: given(&self.day).map(|day| day_named(web, &day)).transpose()?,
+            before: self.before,
+        })
+    }
+}
+
 #[derive(Serialize)]
 struct AuditPage {
-    /// Whose deeds are shown; `None` is everybody's.
-    by: Option<String>,
+    by: String,
+    account: String,
+    day: String,
+    kinds: Vec<DeedKind>,
+    /// Whether only some deeds are asked for.
+    narrowed: bool,
     deeds: Vec<DeedView>,
     first_href: Option<String>,
     next_href: Option<String>,
+}
+
+/// A kind of deeds that can be chosen.
+#[derive(Serialize)]
+struct DeedKind {
+    value: String,
+    label: String,
+    current: bool,
 }
 
 #[derive(Serialize)]
@@ -59,22 +110,35 @@ pub(super) async fn list(
     asked: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Result<Response, Trouble> {
     let Query(asked) = asked.map_err(unreadable)?;
-    let by = asked.by.filter(|by| !by.is_empty());
-    let mut rows = web.store.deeds_page(by.as_deref(), asked.before, AT_MOST as i64 + 1).await?;
+    let mut rows = web.store.deeds_page(&asked.filter(&web)?, AT_MOST as i64 + 1).await?;
     let more = rows.len() > AT_MOST;
     rows.truncate(AT_MOST);
-    let whose: Vec<(&str, &str)> = by.iter().map(|by| ("by", by.as_str())).collect();
-    let next_href = rows.last().filter(|_| more).map(|last| {
-        let before = last.n.to_string();
-        href("/audit", &[whose.as_slice(), &[("before", &before)]].concat())
-    });
+    let first = asked.href(None);
     let page = AuditPage {
-        first_href: asked.before.is_some().then(|| href("/audit", &whose)),
-        next_href,
+        next_href: rows.last().filter(|_| more).map(|last| asked.href(Some(last.n))),
+        narrowed: first != "/audit",
+        first_href: asked.before.is_some().then_some(first),
+        kinds: kinds(web.store.deed_kinds().await?, asked.deed.trim()),
         deeds: rows.into_iter().map(|row| view(row, web.zone)).collect(),
-        by,
+        by: asked.by,
+        account: asked.account,
+        day: asked.day,
     };
     Frame::new(&web, "audit", None).await?.page(StatusCode::OK, "audit.html", page)
+}
+
+/// The kinds that can be chosen; one of which there is no deed stays chosen.
+fn kinds(mut known: Vec<String>, asked: &str) -> Vec<DeedKind> {
+    if !asked.is_empty() && !known.iter().any(|kind| kind == asked) {
+        known.push(asked.to_owned());
+    }
+    let kind = |value: String| DeedKind { label: words(&value), current: value == asked, value };
+    known.into_iter().map(kind).collect()
+}
+
+/// `Settle`, `Tag answer`.
+fn words(deed: &str) -> String {
+    capitalize(&deed.replace('-', " "))
 }
 
 fn view(row: DeedRow, zone: chrono_tz::Tz) -> DeedView {
@@ -83,7 +147,7 @@ fn view(row: DeedRow, zone: chrono_tz::Tz) -> DeedView {
         when: moment(row.at, zone),
         by_href: href("/audit", &[("by", &row.by)]),
         by: row.by,
-        deed: capitalize(&row.deed.replace('-', " ")),
+        deed: words(&row.deed),
         reason: row.reason,
         details: details.map(|(key, value)| detail(key, value, &row.about)).collect(),
     }

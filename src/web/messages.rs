@@ -198,12 +198,7 @@ async fn read(web: &WebState, asked: &MessageQuery) -> Result<(MessageFilter, Op
     let state = given(&asked.state)
         .map(|name| State::parse(&name).ok_or_else(|| refuse("There is no such state. Begin again from all messages.")))
         .transpose()?;
-    let day = given(&asked.day)
-        .map(|text| {
-            let day = text.parse::<NaiveDate>().ok().filter(|day| YEARS.contains(&day.year()));
-            day.ok_or_else(|| refuse("A day is written as in 2026-03-02."))
-        })
-        .transpose()?;
+    let day = given(&asked.day).map(|text| day_named(web, &text)).transpose()?;
     let before = match (given(&asked.from), given(&asked.after)) {
         (None, None) => None,
         (from, after) => {
@@ -224,7 +219,7 @@ async fn read(web: &WebState, asked: &MessageQuery) -> Result<(MessageFilter, Op
         address: given(&asked.address),
         state,
         playbook: given(&asked.playbook),
-        day: day.map(|day| day_of(web, day)),
+        day,
         before,
     };
     Ok((filter, many))
@@ -238,11 +233,18 @@ async fn find_customers(web: &WebState, customer: String) -> Result<(Vec<String>
         return Ok((vec![customer], None));
     }
     let filter = AccountFilter { words: Some(customer.clone()), ..AccountFilter::default() };
-    let mut rows = web.store.accounts_page(&filter, CUSTOMERS as i64 + 1).await?;
+    let mut rows = web.store.accounts_page(&filter, CUSTOMERS as i64 + 1).await?.rows;
     let many = (rows.len() > CUSTOMERS).then_some(CUSTOMERS);
     rows.truncate(CUSTOMERS);
     let found = rows.into_iter().map(|row| row.id);
     Ok((std::iter::once(customer).chain(found).collect(), many))
+}
+
+/// When the day begins and ends here that somebody names as in 2026-03-02.
+pub(super) fn day_named(web: &WebState, text: &str) -> Result<(Instant, Instant), Trouble> {
+    let day = text.parse::<NaiveDate>().ok().filter(|day| YEARS.contains(&day.year()));
+    let day = day.ok_or(Trouble::Refused(StatusCode::BAD_REQUEST, "A day is written as in 2026-03-02."))?;
+    Ok(day_of(web, day))
 }
 
 /// When a day begins and ends here.

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
-use super::page::{Frame, Notice, Trouble, Web, below, moment};
+use super::page::{Frame, Notice, Trouble, Web, below, href, moment};
 use super::visitor::{Proof, Visitor};
 use crate::address::parse_address;
 use crate::store::users::{NewUser, User, UserAnswer, UserChange};
@@ -37,6 +37,8 @@ struct LinkView {
 struct UserView {
     name: String,
     href: String,
+    /// What they did.
+    deeds_href: String,
     role: &'static str,
     csm: Option<String>,
     email: Option<String>,
@@ -175,6 +177,7 @@ fn view(web: &WebState, user: User, csms: &[(String, String)]) -> UserView {
         |id: String| csms.iter().find(|(known, _)| *known == id).map_or(id.clone(), |(_, name)| name.clone());
     UserView {
         href: below("/people", &user.name),
+        deeds_href: href("/audit", &[("by", &user.name)]),
         name: user.name,
         role: user.role.name(),
         csm: user.csm_id.map(csm_name),

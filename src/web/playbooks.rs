@@ -33,6 +33,9 @@ use crate::store::views::web::{HeldRow, RunRow, StepCount};
 const RUNS: i64 = 10;
 const ENROLLMENTS: i64 = 10;
 
+/// Up to how many of each playbook are counted for the list.
+const COUNTED: i64 = 10_000;
+
 /// How many of the next slots are named.
 const SLOTS: usize = 5;
 
@@ -51,7 +54,7 @@ pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
     for run in web.store.latest_runs().await? {
         runs.entry(run.playbook.clone()).or_default().push(run_shown(&web, run).await?);
     }
-    let counts = web.store.enrollment_counts().await?;
+    let counts = web.store.present_counts(COUNTED + 1).await?;
     let now = web.clock.now();
     let mut page = PlaybookList { broken: Vec::new(), playbooks: Vec::new() };
     for one in published {

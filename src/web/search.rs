@@ -27,6 +27,8 @@ struct SearchPage {
     found: Vec<Found>,
     /// All accounts that fit, where there are more.
     more_href: Option<String>,
+    /// Whether there was no time to look within words.
+    is_cut_off: bool,
 }
 
 #[derive(Serialize)]
@@ -47,19 +49,22 @@ pub(super) async fn find(
     let q = q.trim().to_owned();
     let mut found = Vec::new();
     let mut more_href = None;
+    let mut is_cut_off = false;
     if let Ok(id) = q.parse::<Uuid>() {
         found.extend(web.store.find_by_id(id).await?.into_iter().map(by_id));
     }
     if !q.is_empty() {
         let filter = AccountFilter { words: Some(q.clone()), ..AccountFilter::default() };
-        let mut accounts = web.store.accounts_page(&filter, AT_MOST as i64 + 1).await?;
+        let part = web.store.accounts_page(&filter, AT_MOST as i64 + 1).await?;
+        is_cut_off = part.is_cut_off;
+        let mut accounts = part.rows;
         if accounts.len() > AT_MOST {
             accounts.truncate(AT_MOST);
             more_href = Some(href("/accounts", &[("q", &q)]));
         }
         found.extend(accounts.into_iter().map(account));
     }
-    let page = SearchPage { q, found, more_href };
+    let page = SearchPage { q, found, more_href, is_cut_off };
     Frame::new(&web, "search", None).await?.page(StatusCode::OK, "search.html", page)
 }
 

@@ -43,6 +43,7 @@ const SUMS: &str = "
     0031_overview.sql  fee914969bbfe0001372cfbe80e4953b16d57b52e286250c576ee7c5982cd504
     0032_page_lists.sql  8f0c70049417920d04d20da7a566463780fb494e4c6c80c5b630bfae5f002533
     0033_reasons.sql  9fa6c49422b525c1faae9d42c12cddd5f8145efe9392804caa831f94a2208120
+    0035_page_searches.sql  27a132a15984df5ef2ae8dc52059ccfdb5a6d3ebe9fa0cc849aeb0ceeac29545
 ";
 
 #[test]

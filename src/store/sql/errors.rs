@@ -20,8 +20,12 @@ pub fn is_schema_mismatch(error: &anyhow::Error) -> bool {
 
 /// Whether Postgres has ended a statement that took longer than it may.
 pub fn is_overdue(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
-    error.and_then(|error| error.code()).is_some_and(|code| code == "57014")
+    error.downcast_ref::<sqlx::Error>().is_some_and(has_run_out)
+}
+
+/// The same of an error of the database.
+pub(crate) fn has_run_out(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "57014")
 }
 
 /// Whether the database refused a statement and not the connection: of many

@@ -126,15 +126,6 @@ impl Store {
         rows.iter().map(|row| row.try_get::<Json, _>("row")).collect()
     }
 
-    /// Enrollments per playbook and state.
-    pub async fn enrollment_counts(&self) -> sqlx::Result<Vec<(String, String, i64)>> {
-        sqlx::query_as(
-            "select playbook, state, count(*) from keepwell.enrollments group by playbook, state order by 1, 2",
-        )
-        .fetch_all(self.pool())
-        .await
-    }
-
     /// Messages per playbook, channel and state.
     pub async fn message_counts(&self) -> sqlx::Result<Vec<(String, String, String, i64)>> {
         sqlx::query_as(

@@ -26,6 +26,7 @@ mod customers;
 mod damaged_links;
 mod journeys;
 mod kpis;
+mod large_pages;
 mod logins;
 mod messages;
 mod metrics;

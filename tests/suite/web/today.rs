@@ -209,7 +209,7 @@ async fn a_thousand_tasks_are_paged() {
 }
 
 impl Site {
-    async fn sql(&self, sql: &str) {
+    pub(super) async fn sql(&self, sql: &str) {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.expect("the rows fit");
     }
 }

@@ -1,5 +1,7 @@
 //! Accounts for their list, and what the page of one says besides its timeline.
 
+use std::time::Duration;
+
 use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
@@ -7,6 +9,8 @@ use uuid::Uuid;
 use crate::clock::Instant;
 use crate::facts::{Standing, Subject, Type};
 use crate::store::customers::facts::or_found;
+use crate::store::customers::reader_role::limit_statements;
+use crate::store::sql::errors::has_run_out;
 use crate::store::views::recorded::recorded_time;
 use crate::store::{Relation, Store};
 
@@ -78,11 +82,34 @@ pub struct AccountFilter {
     /// Those whose renewal was in that span and moved on to a later date.
     pub renewed: bool,
     /// What the account's name or id has in it, or the name or address of one of
-    /// its contacts, in any case of letters.
+    /// its contacts, in any case of letters: in large stores at the beginning of a word.
     pub words: Option<String>,
     /// The account after which the page begins: its `sort_key` and its id.
     pub after: Option<(String, String)>,
 }
+
+/// A part of the list.
+#[derive(Clone, Debug, Default)]
+pub struct AccountPart {
+    pub rows: Vec<AccountRow>,
+    /// Whether words were looked for within others for too long, so that there may be more.
+    pub is_cut_off: bool,
+}
+
+/// How words are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WordSearch {
+    /// By the indexes on the beginnings of words.
+    Beginnings,
+    /// In each name and address.
+    Within,
+}
+
+/// How long words are looked for within others.
+const SEARCH_PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// Of so many contacts that have the words the accounts are listed.
+const CONTACTS: u32 = 1_000;
 
 /// An account in the list.
 #[derive(Clone, Debug, FromRow)]
@@ -169,8 +196,33 @@ impl Store {
         column.is_some_and(|column| column.ty == Type::Time)
     }
 
-    /// Accounts in order of their names, at most `limit`.
-    pub async fn accounts_page(&self, filter: &AccountFilter, limit: i64) -> sqlx::Result<Vec<AccountRow>> {
+    /// Accounts in order of their names, at most `limit`. Words are looked for at the beginning of
+    /// words, which the indexes of Keepwell's own tables find. Where that finds nothing, and in
+    /// tables of others, each name and address is looked at, for a while.
+    pub async fn accounts_page(&self, filter: &AccountFilter, limit: i64) -> sqlx::Result<AccountPart> {
+        let is_own =
+            [Relation::Accounts, Relation::Contacts].iter().all(|one| self.relation(*one) == one.default_table());
+        if filter.words.is_some() && is_own {
+            let rows = self.accounts_with(filter, WordSearch::Beginnings, limit).await?;
+            if !rows.is_empty() {
+                return Ok(AccountPart { rows, is_cut_off: false });
+            }
+        }
+        match self.accounts_with(filter, WordSearch::Within, limit).await {
+            Ok(rows) => Ok(AccountPart { rows, is_cut_off: false }),
+            Err(error) if filter.words.is_some() && has_run_out(&error) => {
+                Ok(AccountPart { rows: Vec::new(), is_cut_off: true })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn accounts_with(
+        &self,
+        filter: &AccountFilter,
+        search: WordSearch,
+        limit: i64,
+    ) -> sqlx::Result<Vec<AccountRow>> {
         let [accounts, contacts, csms] =
             [Relation::Accounts, Relation::Contacts, Relation::Csms].map(|relation| self.relation(relation));
         let key = self.key();
@@ -204,33 +256,57 @@ impl Store {
             _ => "$8::timestamptz is null and $9::timestamptz is null".to_owned(),
         };
         let contact_has = format!("({} or {})", has("k.name"), has("k.email"));
+        let id_is = format!("a.id = {}", key.of_text("$2::text"));
+        let named_within = format!(
+            "({} or {} or a.id in (select k.account_id from {contacts} k where {contact_has}))",
+            has("a.name"),
+            has(&key.to_text("a.id"))
+        );
+        // The expressions of the indexes `accounts_words` and `contacts_words`.
+        let named = format!("customers.search_words(a.name) @@ customers.search_query($2) and {}", has("a.name"));
+        let of_contact = format!(
+            "a.id in (select k.account_id from {contacts} k
+                      where customers.search_words(k.name || ' ' || coalesce(k.email, '')) @@ customers.search_query($2)
+                        and {contact_has} limit {CONTACTS})"
+        );
+        let searches: &[&str] = match (&filter.words, search) {
+            (None, _) => &["$2::text is null"],
+            (Some(_), WordSearch::Within) => &[&named_within],
+            (Some(_), WordSearch::Beginnings) => &[&named, &of_contact, &id_is],
+        };
+        let after = key.of_text("$4::text");
+        let found = searches.iter().map(|search| {
+            format!(
+                "(select a.id, nullif(btrim(a.name), '') as name, to_jsonb({tier})::text as tier, a.status, a.csm_id,
+                     to_jsonb(a.mrr)::text as mrr, to_jsonb(a.renewal_at)::text as renewal_at, {SORT_KEY} as sort_key
+                 from {accounts} a
+                 where {owned} and {search}
+                   and ($3::text is null or ({SORT_KEY}, a.id) > ($3, {after}))
+                   and {of_tier} and {of_stage} and {has_left} and {is_activated} and {in_span}
+                 order by {SORT_KEY}, a.id limit $5)"
+            )
+        });
+        // Each has its own index, and an account stands there once.
+        let found = found.collect::<Vec<_>>().join(" union ");
         // Only our own constants are put together here; values are bound.
         let sql = format!(
             "select {page_id} as id, p.name, p.tier, p.status, p.csm_id, c.name as csm_name, p.mrr, p.renewal_at,
                  p.sort_key, k.name as contact_name, k.email as contact_email,
                  (select count(*) from keepwell.tasks t
                   where t.account_id = {page_id} and t.state = 'open') as open_tasks
-             from (
-                 select a.id, nullif(btrim(a.name), '') as name, to_jsonb({tier})::text as tier, a.status, a.csm_id,
-                     to_jsonb(a.mrr)::text as mrr, to_jsonb(a.renewal_at)::text as renewal_at, {SORT_KEY} as sort_key
-                 from {accounts} a
-                 where {owned}
-                   and ($2::text is null or {name_has} or {id_has}
-                        or a.id in (select k.account_id from {contacts} k where {contact_has}))
-                   and ($3::text is null or ({SORT_KEY}, a.id) > ($3, {after}))
-                   and {of_tier} and {of_stage} and {has_left} and {is_activated} and {in_span}
-                 order by {SORT_KEY}, a.id limit $5) p
+             from (select * from ({found}) f order by f.sort_key, f.id limit $5) p
              left join {csms} c on c.id = p.csm_id
              left join lateral (
                  select k.name, k.email from {contacts} k
                  where $2::text is not null and k.account_id = p.id and {contact_has} order by k.id limit 1) k on true
              order by p.sort_key, p.id",
             page_id = key.to_text("p.id"),
-            name_has = has("a.name"),
-            id_has = has(&key.to_text("a.id")),
-            after = key.of_text("$4::text"),
         );
         let (sort_key, id) = filter.after.as_ref().map_or((None, None), |(sort_key, id)| (Some(sort_key), Some(id)));
+        let mut transaction = self.read().await?;
+        if filter.words.is_some() && search == WordSearch::Within {
+            limit_statements(&mut transaction, SEARCH_PATIENCE).await?;
+        }
         sqlx::query_as(AssertSqlSafe(sql))
             // A plan that knows which parts are given.
             .persistent(false)
@@ -243,7 +319,7 @@ impl Store {
             .bind(&filter.stage)
             .bind(filter.date.map(|(_, span)| span.from))
             .bind(filter.date.map(|(_, span)| span.until))
-            .fetch_all(&mut *self.read().await?)
+            .fetch_all(&mut *transaction)
             .await
     }
 

@@ -39,12 +39,13 @@ mod today;
 
 pub use account_courses::ScorePoint;
 pub use accounts::{
-    AccountDate, AccountEnrollmentRow, AccountFilter, AccountHeader, AccountOwner, AccountRow, Span, read_json,
+    AccountDate, AccountEnrollmentRow, AccountFilter, AccountHeader, AccountOwner, AccountPart, AccountRow, Span,
+    read_json,
 };
 pub use answers::{AnswerCount, AnswerListFilter, AnswerListRow};
 pub use approvals::{HeldOfCsm, RunWord};
 pub use contact_wishes::Wish;
-pub use deeds::DeedRow;
+pub use deeds::{DeedFilter, DeedRow};
 pub use journeys::{EnrolledRow, StepCount, StepGroup, StepReason};
 pub use messages::{AttemptRow, MessageFilter, MessageRow, MessageWhole};
 pub use open_work::{OpenWork, WaitingMail};

@@ -87,6 +87,21 @@ impl Store {
         .await
     }
 
+    /// How many are on their way or wait for a person, by playbook and state: of each at most `limit`,
+    /// which the index alone answers.
+    pub async fn present_counts(&self, limit: i64) -> sqlx::Result<Vec<(String, String, i64)>> {
+        sqlx::query_as(
+            "select p.id, s.state, few.count from keepwell.playbooks p
+             cross join (values ('active'), ('held')) s (state)
+             cross join lateral (
+                 select count(*) as count from (
+                     select from keepwell.enrollments e where e.playbook = p.id and e.state = s.state limit $1) e) few",
+        )
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await
+    }
+
     /// Of every playbook the last run, and all that are held.
     pub async fn latest_runs(&self) -> sqlx::Result<Vec<RunRow>> {
         let sql = format!(

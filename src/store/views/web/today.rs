@@ -141,7 +141,8 @@ impl Store {
                      where t.state = 'open' and {of} and {snoozed} and {overdue}
                        and ($3::text is null or t.playbook = $3) and {of_tier}
                      order by t.due_at, t.account_id, t.id limit $5) t
-                 left join {accounts} a on a.id = {account}
+                 -- By their keys, and never all accounts for the sake of these.
+                 left join lateral (select * from {accounts} a where a.id = {account} offset 0) a on true
                  window w as (partition by t.account_id)) o
              left join {contacts} k on k.account_id = {of_contact} and k.id = o.contact_id
              left join {csms} c on c.id = o.assignee
