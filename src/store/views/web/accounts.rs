@@ -108,7 +108,9 @@ enum WordSearch {
 /// How long words are looked for within others.
 const SEARCH_PATIENCE: Duration = Duration::from_millis(1_500);
 
-/// Of so many contacts that have the words the accounts are listed.
+/// So many accounts are listed that have the words in their names, and of so many contacts
+/// that have them.
+const NAMED: u32 = 10_000;
 const CONTACTS: u32 = 1_000;
 
 /// An account in the list.
@@ -263,7 +265,12 @@ impl Store {
             has(&key.to_text("a.id"))
         );
         // The expressions of the indexes `accounts_words` and `contacts_words`.
-        let named = format!("customers.search_words(a.name) @@ customers.search_query($2) and {}", has("a.name"));
+        // As a set of its own: in the order of names all accounts would be read for a word that few have.
+        let named = format!(
+            "a.id in (select n.id from {accounts} n
+                      where customers.search_words(n.name) @@ customers.search_query($2) and {} limit {NAMED})",
+            has("n.name")
+        );
         let of_contact = format!(
             "a.id in (select k.account_id from {contacts} k
                       where customers.search_words(k.name || ' ' || coalesce(k.email, '')) @@ customers.search_query($2)
