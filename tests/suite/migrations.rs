@@ -183,6 +183,28 @@ async fn a_user_who_may_create_nothing_in_public_migrates() {
 
 /// Migrates an empty database up to a version as builds did that kept the
 /// table in `public`.
+/// An index over a large store takes longer than statements otherwise may.
+#[tokio::test]
+async fn a_migration_takes_as_long_as_it_needs() {
+    let database = database::fresh_from("unhurried", async |pool| {
+        let watch = "create table public.limits (statement_timeout text);
+            create function public.note_limit() returns event_trigger language plpgsql as $$
+            begin insert into public.limits values (current_setting('statement_timeout')); end $$;
+            create event trigger note_limit on ddl_command_end when tag in ('CREATE INDEX', 'CREATE TABLE')
+                execute function public.note_limit();";
+        sqlx::raw_sql(watch).execute(pool).await.unwrap();
+    })
+    .await;
+    let store = Store::connect(database.options.clone(), 2);
+    store.migrate().await.unwrap();
+    let pool = database.pool().await;
+    let limits: Vec<String> =
+        sqlx::query_scalar("select distinct statement_timeout from public.limits").fetch_all(&pool).await.unwrap();
+    assert_eq!(limits, ["0"]);
+    let usual: String = sqlx::query_scalar("show statement_timeout").fetch_one(store.pool()).await.unwrap();
+    assert_eq!(usual, "2min", "of everything else");
+}
+
 async fn migrate_in_public(pool: &PgPool, target: i64) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/migrations");
     let migrator = Migrator::new(folder).await.unwrap();

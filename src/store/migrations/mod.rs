@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
 use sqlx::postgres::PgPool;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 
 use table::{Applied, Recorded};
 
@@ -68,6 +68,9 @@ pub(super) async fn run(pool: &PgPool) -> Result<(), MigrationError> {
 }
 
 async fn run_alone(connection: &mut PgConnection) -> Result<(), MigrationError> {
+    // An index over a large store takes longer than any other statement of ours may, and so
+    // does the wait for a process that makes it. The connection is closed afterwards.
+    connection.execute("set statement_timeout = 0").await?;
     connection.lock().await?;
     let recorded = table::read(connection).await?;
     let ours = &MIGRATIONS.migrations;
