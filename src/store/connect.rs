@@ -96,8 +96,9 @@ impl Store {
         }
     }
 
-    /// Connects, to find out at once whether that is possible, and whether a connection stays with its session: false behind a pooler in
-    /// transaction mode, which gives it to whoever begins a transaction.
+    /// Connects, to find out at once whether that is possible, and whether a connection stays
+    /// with its session: false behind a pooler in transaction mode, which gives it to whoever
+    /// begins a transaction.
     pub async fn keeps_sessions(&self) -> sqlx::Result<bool> {
         keeps_sessions(&self.pool).await
     }
