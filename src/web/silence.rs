@@ -18,7 +18,7 @@ pub(super) async fn answer(State(web): Web, request: Request, next: Next) -> Res
             tracing::error!(count, error = &*error, "the database did not answer pages");
         });
         if let Some(headers) = of_customer {
-            return unavailable(&web, &headers).unwrap_or_else(|_| response);
+            return unavailable(&web, &headers).unwrap_or(response);
         }
     }
     response
