@@ -1,7 +1,7 @@
 -- Pages of accounts and of the audit in stores of any size.
 
 -- The list of accounts is in this order.
-create index accounts_by_name on customers.accounts (lower(coalesce(btrim(name), '')), id);
+create index accounts_by_name on customers.accounts (lower(left(coalesce(btrim(name), ''), 200)), id);
 
 -- The words of a name or an address, divided by signs; of scripts without spaces each letter is a word.
 create function customers.search_words(words text) returns tsvector
