@@ -48,8 +48,9 @@ pub struct Summary {
     pub gone: bool,
     pub revision: String,
     pub findings: Json,
-    pub active: i64,
-    pub held: i64,
+    /// How many are on their way, and how many wait for a person, where anybody does.
+    pub active: String,
+    pub held: Option<String>,
     /// By whom and why it is stopped, if it is itself.
     pub stop: Option<String>,
     /// Why its latest run failed, if it did.

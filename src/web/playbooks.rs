@@ -9,6 +9,7 @@ use axum::response::Response;
 use chrono_tz::Tz;
 
 use super::WebState;
+use super::fact;
 use super::journey::{Journey, people_path};
 use super::page::{Frame, Trouble, Web, account_href, below, href, moment};
 use super::playbook_views::{
@@ -66,12 +67,18 @@ pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
             let found = counts.iter().find(|(playbook, of, _)| *playbook == summary.id && of == state);
             found.map_or(0, |(_, _, count)| *count)
         };
-        (summary.active, summary.held) = (count("active"), count("held"));
+        (summary.active, summary.held) =
+            (bounded(count("active")), Some(count("held")).filter(|held| *held > 0).map(bounded));
         summary.runs = runs.remove(&summary.id).unwrap_or_default();
         summary.trouble = trouble(&summary.runs);
         page.playbooks.push(summary);
     }
     Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "playbooks.html", page)
+}
+
+/// A count that ends at [`COUNTED`], in words.
+fn bounded(count: i64) -> String {
+    if count > COUNTED { format!("more than {}", fact::number(COUNTED as f64)) } else { count.to_string() }
 }
 
 /// The publication of a playbook.
@@ -223,8 +230,8 @@ fn summary(
         revision: published.revision,
         findings: published.problems,
         trouble: None,
-        active: 0,
-        held: 0,
+        active: bounded(0),
+        held: None,
         runs: Vec::new(),
     }
 }
