@@ -18,7 +18,7 @@ use crate::clock::Instant;
 use crate::message::channel::Witness;
 use crate::message::state::State;
 use crate::playbook::calendar::local_date;
-use crate::store::views::web::{AccountFilter, MessageFilter, MessageRow};
+use crate::store::views::web::{AccountFilter, AccountPart, MessageFilter, MessageRow};
 
 /// How many messages one page shows.
 const AT_MOST: usize = 50;
@@ -88,8 +88,8 @@ struct List {
     /// How many there are in all of which nobody knows whether they arrived.
     unknown: i64,
     unknown_href: String,
-    /// Whether a name stands for more accounts than are looked at.
-    many_customers: Option<usize>,
+    /// Why there may be messages of more customers with this name.
+    partial: Option<String>,
     /// Where the suppression of the address would be.
     suppression_href: Option<String>,
     narrowed: bool,
@@ -141,7 +141,7 @@ pub(super) async fn list(
     asked: Result<Query<MessageQuery>, QueryRejection>,
 ) -> Result<Response, Trouble> {
     let Query(asked) = asked.map_err(unreadable)?;
-    let (mut filter, many_customers) = read(&web, &asked).await?;
+    let (mut filter, partial) = read(&web, &asked).await?;
     let mut rows = web.store.messages_page(&filter, AT_MOST as i64 + 1).await?;
     let more = rows.len() > AT_MOST;
     rows.truncate(AT_MOST);
@@ -175,7 +175,7 @@ pub(super) async fn list(
         counted: (all > COUNTED).then_some(COUNTED),
         unknown: web.store.unknown_messages().await?,
         unknown_href: href("/messages", &[("state", State::Unknown.name())]),
-        many_customers,
+        partial,
         suppression_href: filter.address.as_deref().map(|address| href("/suppressions", &[("address", address)])),
         narrowed: here != "/messages",
         messages: rows.into_iter().map(|row| line(&web, &names, row)).collect(),
@@ -190,9 +190,9 @@ pub(super) async fn list(
     Frame::new(&web, "messages", None).await?.page(StatusCode::OK, "messages.html", page)
 }
 
-/// What is asked for, and how many accounts were looked at where the customer's
-/// name stands for more.
-async fn read(web: &WebState, asked: &MessageQuery) -> Result<(MessageFilter, Option<usize>), Trouble> {
+/// What is asked for, and why the customer's name may stand for more accounts than
+/// are looked at.
+async fn read(web: &WebState, asked: &MessageQuery) -> Result<(MessageFilter, Option<String>), Trouble> {
     let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let refuse = |words| Trouble::refusal(StatusCode::BAD_REQUEST, words);
     let state = given(&asked.state)
@@ -207,11 +207,11 @@ async fn read(web: &WebState, asked: &MessageQuery) -> Result<(MessageFilter, Op
             Some(before.ok_or_else(|| refuse("This address cannot be read. Begin again from all messages."))?)
         }
     };
-    let (accounts, many) = match given(&asked.customer) {
+    let (accounts, partial) = match given(&asked.customer) {
         None => (None, None),
         Some(customer) => {
-            let (accounts, many) = find_customers(web, customer).await?;
-            (Some(accounts), many)
+            let (accounts, partial) = find_customers(web, customer).await?;
+            (Some(accounts), partial)
         }
     };
     let filter = MessageFilter {
@@ -222,22 +222,30 @@ async fn read(web: &WebState, asked: &MessageQuery) -> Result<(MessageFilter, Op
         day,
         before,
     };
-    Ok((filter, many))
+    Ok((filter, partial))
 }
 
 /// The accounts that a text stands for: the one of this id, else those with it
 /// in their name or that of a contact. One that the customer store does not have
-/// any more is found by its id.
-async fn find_customers(web: &WebState, customer: String) -> Result<(Vec<String>, Option<usize>), Trouble> {
+/// any more is found by its id. And why there may be more.
+async fn find_customers(web: &WebState, customer: String) -> Result<(Vec<String>, Option<String>), Trouble> {
     if web.store.has_account(&customer).await? {
         return Ok((vec![customer], None));
     }
     let filter = AccountFilter { words: Some(customer.clone()), ..AccountFilter::default() };
-    let mut rows = web.store.accounts_page(&filter, CUSTOMERS as i64 + 1).await?.rows;
-    let many = (rows.len() > CUSTOMERS).then_some(CUSTOMERS);
+    let AccountPart { mut rows, is_cut_off } = web.store.accounts_page(&filter, CUSTOMERS as i64 + 1).await?;
+    let partial = if rows.len() > CUSTOMERS {
+        Some(format!(
+            "Many customers have this in their name: the first {CUSTOMERS} are looked at. Write more of the name, or the id."
+        ))
+    } else if is_cut_off {
+        Some("There was no time to look for it within words. Write the beginning of a word, or the id.".to_owned())
+    } else {
+        None
+    };
     rows.truncate(CUSTOMERS);
     let found = rows.into_iter().map(|row| row.id);
-    Ok((std::iter::once(customer).chain(found).collect(), many))
+    Ok((std::iter::once(customer).chain(found).collect(), partial))
 }
 
 /// When the day begins and ends here that somebody names as in 2026-03-02.

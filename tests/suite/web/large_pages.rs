@@ -2,8 +2,12 @@
 
 use axum::http::StatusCode;
 use keepwell::user::role::Role;
+use serde_json::json;
 
 use super::Site;
+use super::accounts::site;
+use crate::support::mapped::Customers;
+use crate::support::world::World;
 
 #[tokio::test]
 async fn more_than_ten_thousand_are_not_counted() {
@@ -44,6 +48,23 @@ async fn accounts_are_found_by_the_beginnings_of_words_in_any_script() {
     let fjord = site.get("/accounts?q=fjord").await;
     fjord.shows("<a href=\"/accounts/a-1\">");
     assert!(!fjord.body.contains("/accounts/b-3"), "{}", fjord.body);
+}
+
+/// Tables of others have no index of ours: what takes too long is given up, and said.
+#[tokio::test]
+async fn a_search_that_is_given_up_says_so() {
+    let world = World::on(Customers::Theirs).await;
+    world.account("7", json!({ "name": "Fjord" })).await;
+    let site = site(&world);
+    for path in ["/search?q=fjo", "/accounts?q=fjo"] {
+        site.get(path).await.shows("Fjord");
+    }
+    let mut other = world.store().pool().begin().await.unwrap();
+    sqlx::raw_sql("lock table crm.people in access exclusive mode").execute(&mut *other).await.unwrap();
+    for path in ["/search?q=fjo", "/accounts?q=fjo"] {
+        site.get(path).await.shows("There was no time to look within words.");
+    }
+    site.get("/messages?customer=fjo").await.shows("There was no time to look for it within words.");
 }
 
 #[tokio::test]
