@@ -9,6 +9,7 @@ pub mod accounts;
 mod clauses;
 pub mod conditions;
 mod unfit;
+mod unreadable;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
