@@ -58,9 +58,12 @@ impl Function for Fact {
     fn pass(&self, args: &[Arg]) -> Option<Pass> {
         Some(if args.len() == 1 {
             Pass {
-                relation: "(select s.account_id, s.own, s.contact_id, s.at, s.id, s.value - lag(s.value) \
-                    over (partition by s.account_id, s.own, s.contact_id order by s.at, s.id collate \"C\") as change \
-                    from {scores} s where s.name = {name} and s.seen < {as_of}) s",
+                // One sort of all scores gives each person's latest two; only their latest are sorted again.
+                relation: "(select c.account_id, c.own, c.contact_id, c.at, c.id, c.change from (\
+                    select s.account_id, s.own, s.contact_id, s.at, s.id, s.value - lead(s.value) over latest as change, \
+                    row_number() over latest as place from {scores} s where s.name = {name} and s.seen < {as_of} \
+                    window latest as (partition by s.account_id, s.own, s.contact_id order by s.at desc, s.id collate \"C\" desc)) c \
+                    where c.place = 1) s",
                 alias: "s",
                 rows: "true",
                 fold: PassFold::First { order: LATEST_SCORE },
