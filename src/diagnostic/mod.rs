@@ -185,14 +185,35 @@ impl Diagnostic {
     }
 }
 
-/// The candidate nearest to a misspelt word, if one is near enough.
+/// The candidate nearest to a misspelt word, if one is near enough; else the only one
+/// of which the word is the beginning, as `renewal` is of `renewal_at`.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let most = if word.chars().count() <= 3 { 1 } else { 2 };
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= most)
-        .min()
-        .map(|(_, candidate)| candidate)
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let distances = candidates
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), *candidate))
+        .filter(|(distance, _)| *distance <= most);
+    distances.min().map(|(_, candidate)| candidate).or_else(|| {
+        let begins = format!("{lower}_");
+        let mut longer = candidates.into_iter().filter(|candidate| candidate.starts_with(&begins));
+        longer.next().filter(|_| longer.next().is_none())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_taken_for_the_nearest_or_for_the_beginning_of_one() {
+        let columns = ["renewal_at", "seats", "seats_used", "signed_up_at"];
+        let of = |word: &str| nearest(word, columns);
+        assert_eq!(of("Seat"), Some("seats"));
+        assert_eq!(of("renewal"), Some("renewal_at"));
+        assert_eq!(of("signed_up"), Some("signed_up_at"));
+        assert_eq!(of("renew"), None, "that may be anything");
+        assert_eq!(nearest("event", ["event_at", "event_change"]), None, "which of them, nobody knows");
+    }
 }
