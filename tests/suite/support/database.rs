@@ -1,5 +1,6 @@
 //! One Postgres for this process, and a database of its own for each test.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool};
 use tokio::sync::Mutex;
 
-/// A database that no other test uses. It goes when the process does.
+/// A database that no other test uses. It is dropped after the thread that
+/// made it has ended, as each test's thread does, when a test asks for its own.
 #[derive(Debug)]
 pub struct TestDatabase {
     pub name: String,
@@ -86,11 +88,38 @@ pub async fn fresh_from(template: &str, migrate: impl AsyncFnOnce(&PgPool)) -> T
     copy_of(template).await
 }
 
+/// The databases whose tests have ended. All of them together would need
+/// more room on the disk than a machine may have left.
+static UNUSED: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+
+thread_local! {
+    static OF_THIS_THREAD: RefCell<Databases> = const { RefCell::new(Databases(Vec::new())) };
+}
+
+/// The names of the databases that a thread made.
+struct Databases(Vec<String>);
+
+impl Drop for Databases {
+    fn drop(&mut self) {
+        UNUSED.lock().expect("nothing panics with the lock").append(&mut self.0);
+    }
+}
+
+async fn drop_unused() {
+    let unused = std::mem::take(&mut *UNUSED.lock().expect("nothing panics with the lock"));
+    for name in unused {
+        // A process that the test started may end a little later.
+        administer(&format!("drop database if exists {name} with (force)")).await;
+    }
+}
+
 async fn copy_of(template: &str) -> TestDatabase {
     static COUNT: AtomicU32 = AtomicU32::new(0);
+    drop_unused().await;
     let name = format!("t_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     // Without fsync a copy of the files is three times as fast as the default.
     administer(&format!("create database {name} template {template} strategy file_copy")).await;
+    OF_THIS_THREAD.with_borrow_mut(|databases| databases.0.push(name.clone()));
     // A copy may not send before it is confirmed.
     execute(
         &name,
@@ -152,4 +181,21 @@ fn remove_stale(parent: &Path) {
             let _ = std::fs::remove_dir_all(&directory);
         }
     }
+}
+
+#[test]
+fn the_database_of_a_test_that_ended_is_dropped() {
+    async fn databases() -> Vec<String> {
+        let mut connection = SERVER.postgres.options("postgres").connect().await.unwrap();
+        sqlx::query_scalar("select datname::text from pg_database").fetch_all(&mut connection).await.unwrap()
+    }
+    let in_a_runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let of_another_test =
+        std::thread::spawn(move || in_a_runtime().block_on(async { fresh().await.name })).join().unwrap();
+    in_a_runtime().block_on(async {
+        let of_this_test = fresh().await.name;
+        let databases = databases().await;
+        assert!(databases.contains(&of_this_test), "{of_this_test} of {databases:?}");
+        assert!(!databases.contains(&of_another_test), "{of_another_test} of {databases:?}");
+    });
 }
