@@ -22,8 +22,8 @@ async fn company(name: &str) -> Home {
     let mut home = Home::new(name);
     home.set("DATABASE_URL", &database.url);
     // Each further playbook would be played for the overlap.
-    let is_played =
-        |file: &str| file.ends_with(".rhai") || file.ends_with("/usage-drop.yaml") || file.ends_with("/nps-drop.yaml");
+    let names = [".rhai", "/usage-drop.yaml", "/nps-drop.yaml", "/health.yaml", "/churn-rate.yaml"];
+    let is_played = |file: &str| names.iter().any(|name| file.ends_with(name));
     shipped_files().iter().filter(|(file, _)| is_played(file)).for_each(|(file, text)| home.write(file, text));
     home
 }
@@ -82,6 +82,90 @@ async fn the_rates_of_the_sample_are_found() {
     // Whoever fires for a fall of usage often fires for one of NPS, too.
     let overlap = usage["overlap"].as_array().unwrap();
     assert!(overlap.iter().any(|other| other["playbook"] == "nps-drop" && number(&other["together"]) > 0.0));
+}
+
+/// That the shares of a score, or of one of its factors, are those of its counts.
+fn assert_adds_up(found: &Json) {
+    let (hits, alarms, misses) = (number(&found["hits"]), number(&found["false_alarms"]), number(&found["misses"]));
+    for (share, part, whole) in [("precision", hits, hits + alarms), ("recall", hits, hits + misses)] {
+        match whole == 0.0 {
+            true => assert!(found[share].is_null(), "{share}: {found:#}"),
+            false => assert!((number(&found[share]) - part / whole).abs() < 1e-9, "{found:#}"),
+        }
+    }
+    if let Some(lift) = found["lift"]["value"].as_f64() {
+        assert!((lift - number(&found["precision"]) / number(&found["base_rate"])).abs() < 1e-9, "{found:#}");
+        assert!(number(&found["lift"]["low"]) <= lift && lift <= number(&found["lift"]["high"]), "{found:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_score_is_held_against_an_outcome_with_each_of_its_factors() {
+    let home = company("backtest-score").await;
+    let (first, last) = PLANTED.days_ago;
+    let period = ["--from", &day(first), "--to", &day(last), "--within", "90d"];
+    let found = backtest(&home, &[&["health", "--below", "40"], &period[..]].concat());
+    for (key, value) in [("score", json!("health")), ("below", json!(40.0)), ("within_days", json!(90.0))] {
+        assert_eq!(found[key], value);
+    }
+    assert_eq!(found["outcome"], "account.status == \"churned\"");
+    assert_adds_up(&found);
+    let factors = found["factors"].as_array().unwrap();
+    let ids: Vec<&str> = factors.iter().map(|factor| factor["factor"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["usage", "trend", "people", "happy", "quiet"]);
+    for factor in factors {
+        assert_adds_up(factor);
+        assert_eq!(number(&factor["fired"]), number(&factor["hits"]) + number(&factor["false_alarms"]));
+        // The chance is the same for all: it is that of whom the score is for.
+        assert_eq!(factor["base_rate"], found["base_rate"]);
+    }
+    // A fall of usage comes before an account of the sample leaves, as does one of NPS. Few logins
+    // do not: whoever has just come has had few, too.
+    let lift = |id: &str, bound: &str| number(&factors[ids.iter().position(|one| *one == id).unwrap()]["lift"][bound]);
+    assert!(lift("trend", "low") > 3.0 && lift("happy", "low") > 3.0, "{found:#}");
+    assert!(lift("usage", "high") < 3.0 && number(&found["lift"]["high"]) < 3.0, "{found:#}");
+    let subjects: usize = {
+        let firings = found["firings"].as_array().unwrap().iter();
+        firings.map(|firing| firing["subjects"].as_array().unwrap().len()).sum()
+    };
+    assert!(subjects as f64 >= number(&found["hits"]) + number(&found["false_alarms"]), "{found:#}");
+
+    let files = ["--csv", "firings.csv", "--svg", "firings.svg"];
+    let short = ["--from", &day(200), "--to", &day(160)];
+    let answer = home.done(&[&["backtest", "health", "--below", "30.5"], &short[..], &files].concat()).stdout;
+    for words in
+        ["health below 30.5, from ", "█", "hits", "each factor below 30.5", "FACTOR", "LEAD DAYS", "usage", "quiet"]
+    {
+        assert!(answer.contains(words), "{words}: {answer}");
+    }
+    let csv = std::fs::read_to_string(home.path.join("firings.csv")).unwrap();
+    let firings = csv.lines().count() - 1;
+    assert!(firings > 5 && answer.contains(&format!("{firings} firings")), "{csv}");
+    assert!(home.path.join("firings.svg").exists());
+
+    for (arguments, words) in [
+        (
+            &["usage-drop", "--below", "40"][..],
+            "`usage-drop` is a playbook, whose `when` says for whom it fires, and `--below` is for scores: leave it out, or name a score: `health`",
+        ),
+        (&["health"], "`health` is a score: say below which value it gives warning, such as `--below 40`"),
+        (&["health", "--below", "140"], "no score lies below `140` and another not: write a value above 0, up to 100"),
+        (&["health", "--below", "0"], "no score lies below `0`"),
+        (&["health", "--below", "-5"], "no score lies below `-5`"),
+        (&["health", "--below", "NaN"], "no score lies below `NaN`"),
+        (&["health", "--below", "low"], "`low` is no number; write a value above 0, up to 100, such as 40"),
+        (&["churn-rate", "--below", "3"], "`churn-rate` is a KPI: a backtest plays playbooks and scores"),
+        (&["churn-rate"], "`churn-rate` is a KPI: a backtest plays playbooks and scores"),
+        (&["healthy", "--below", "40"], "there is no playbook and no score `healthy`; did you mean `health`?"),
+    ] {
+        let answer = home.run(&[&["backtest"][..], arguments].concat());
+        assert_eq!(answer.code, 1, "{answer:?}");
+        assert!(answer.stderr.contains(words), "{words}: {}", answer.stderr);
+    }
+    home.write("playbooks/broken.yaml", "score: broken\nabout: x\nfactors: []\n");
+    let answer = home.run(&["backtest", "broken", "--below", "40"]);
+    assert_eq!(answer.code, 1, "{answer:?}");
+    assert!(answer.stderr.contains("`broken` has errors"), "{}", answer.stderr);
 }
 
 #[tokio::test]
@@ -151,7 +235,7 @@ async fn what_cannot_be_replayed_is_refused_in_words() {
         (&["call", "--from", "2026-05-01", "--to", "2026-02-01"][..], "`--from` is not before `--to`"),
         (&["call", "--from", "2026-05-01", "--to", "2999-02-01"], "`--to` lies in the future"),
         (&["call", "--from", "May"], "`May` is neither a date nor an instant"),
-        (&[&["none"][..], &period].concat(), "there is no playbook `none`"),
+        (&[&["none"][..], &period].concat(), "there is no playbook and no score `none`"),
         (&[&["often"][..], &period].concat(), "choose a shorter period"),
         (&[&["rarely"][..], &period].concat(), "its schedule has no slot in the period"),
         (&[&["call", "--within", "soon"][..], &period].concat(), "`soon` is no duration"),

@@ -6,7 +6,7 @@ use chrono::{Datelike, Days, NaiveDate};
 
 use crate::clock::Instant;
 use crate::printable::csv_field;
-use crate::rehearsal::backtest::{Backtest, Tally};
+use crate::rehearsal::backtest::{Period, Tally};
 
 /// The longest bar, in characters.
 const WIDTH: usize = 40;
@@ -18,8 +18,7 @@ type Bar = (NaiveDate, u64);
 
 /// How many fired in each week (that begins on a Monday, in UTC), from the first
 /// to the last of the period; where these are many, in each month.
-fn count(backtest: &Backtest, tally: &Tally) -> Vec<Bar> {
-    let period = backtest.period();
+fn count(period: &Period, tally: &Tally) -> Vec<Bar> {
     let weeks = (period.to - period.from).num_days() / 7;
     let by_month = usize::try_from(weeks).is_ok_and(|weeks| weeks > MOST_WEEKS);
     let begin = |at: Instant| {
@@ -44,8 +43,8 @@ fn count(backtest: &Backtest, tally: &Tally) -> Vec<Bar> {
 }
 
 /// One line for each week in which something fired, and one for several others in a row.
-pub(super) fn bars(backtest: &Backtest, tally: &Tally) -> Vec<String> {
-    let bars = count(backtest, tally);
+pub(super) fn bars(period: &Period, tally: &Tally) -> Vec<String> {
+    let bars = count(period, tally);
     let most = bars.iter().map(|bar| bar.1).max().unwrap_or_default();
     if most == 0 {
         return Vec::new();
@@ -76,10 +75,10 @@ pub(super) fn csv(tally: &Tally) -> String {
 }
 
 /// The chart as a picture of its own, in the colours of its reader's page.
-pub(super) fn svg(backtest: &Backtest, tally: &Tally) -> String {
+pub(super) fn svg(period: &Period, tally: &Tally) -> String {
     const HEIGHT: u64 = 120;
     const STEP: u64 = 14;
-    let bars = count(backtest, tally);
+    let bars = count(period, tally);
     let most = bars.iter().map(|bar| bar.1).max().unwrap_or_default().max(1);
     let width = 60 + STEP * bars.len() as u64;
     let mut text = format!(

@@ -1,44 +1,27 @@
 //! A backtest for people, and as JSON.
 
+use chrono_tz::Tz;
 use serde_json::{Value as Json, json};
 
-use super::{FinishedBacktest, chart};
+use super::{PlaybookBacktest, chart};
 use crate::action;
 use crate::enrollment::State;
 use crate::playbook::Reentry;
 use crate::playbook::local_time;
-use crate::rehearsal::backtest::{Figures, Interval, Quartiles};
+use crate::rehearsal::backtest::{AccountOutcome, Figures, Interval, PastPlay, Period, Quartiles, Tally};
 
-pub(super) fn as_json(made: &FinishedBacktest) -> Json {
-    let (period, figures) = (made.backtest.period(), made.tally.figures());
-    let mut firings: Vec<(crate::clock::Instant, Vec<String>)> = Vec::new();
-    for firing in &made.tally.firings {
-        match firings.last_mut() {
-            Some((slot, subjects)) if *slot == firing.slot => subjects.push(firing.subject.to_string()),
-            _ => firings.push((firing.slot, vec![firing.subject.to_string()])),
-        }
-    }
-    json!({
+pub(super) fn as_json(made: &PlaybookBacktest) -> Json {
+    let period = made.backtest.period();
+    let mut answer = json!({
         "playbook": made.playbook.playbook.id,
         "revision": made.playbook.revision,
         "from": period.from,
         "to": period.to,
         "slots": made.backtest.slots().len(),
         "accounts": made.tally.accounts,
-        "firings": firings.iter().map(|(slot, subjects)| json!({ "slot": slot, "subjects": subjects })).collect::<Vec<_>>(),
+        "firings": firings_as_json(&made.tally),
         "outcome": made.backtest.outcome().condition.text,
         "within_days": made.backtest.outcome().within.num_seconds() as f64 / 86_400.0,
-        "hits": figures.hits,
-        "misses": figures.misses,
-        "false_alarms": figures.false_alarms,
-        "pending": figures.pending,
-        "precision": figures.precision,
-        "recall": figures.recall,
-        "lead_days": figures.lead_days.map(|Quartiles { p25, median, p75 }| {
-            json!({ "p25": p25, "median": median, "p75": p75 })
-        }),
-        "base_rate": figures.base_rate,
-        "lift": figures.lift.map(|Interval { value, low, high }| json!({ "value": value, "low": low, "high": high })),
         "effects": made.tally.effects.iter().map(|((kind, step), count)| {
             json!({ "kind": kind, "step": step, "count": count })
         }).collect::<Vec<_>>(),
@@ -51,28 +34,64 @@ pub(super) fn as_json(made: &FinishedBacktest) -> Json {
             json!({ "playbook": playbook, "accounts": overlap.accounts, "together": overlap.together })
         }).collect::<Vec<_>>(),
         "not_compared": made.left_out,
-        "constant": made.tally.constant_facts().iter().map(|fact| fact.fact.clone()).collect::<Vec<_>>(),
-        "constant_shares": made.tally.constant_facts().iter().map(|fact| {
-            json!({ "fact": fact.fact, "share": fact.share, "instead": fact.instead })
-        }).collect::<Vec<_>>(),
         "not_applied": not_applied(made),
+    });
+    add(&mut answer, figures_as_json(&made.tally.figures()));
+    add(&mut answer, constant_as_json(&made.tally));
+    answer
+}
+
+/// Adds the keys of one object to another.
+pub(super) fn add(answer: &mut Json, more: Json) {
+    if let (Some(answer), Json::Object(more)) = (answer.as_object_mut(), more) {
+        answer.extend(more);
+    }
+}
+
+/// The firings, by their slots.
+pub(super) fn firings_as_json(tally: &Tally) -> Vec<Json> {
+    let mut firings: Vec<(crate::clock::Instant, Vec<String>)> = Vec::new();
+    for firing in &tally.firings {
+        match firings.last_mut() {
+            Some((slot, subjects)) if *slot == firing.slot => subjects.push(firing.subject.to_string()),
+            _ => firings.push((firing.slot, vec![firing.subject.to_string()])),
+        }
+    }
+    firings.iter().map(|(slot, subjects)| json!({ "slot": slot, "subjects": subjects })).collect()
+}
+
+/// How well firings foresaw the outcome.
+pub(super) fn figures_as_json(figures: &Figures) -> Json {
+    json!({
+        "hits": figures.hits,
+        "misses": figures.misses,
+        "false_alarms": figures.false_alarms,
+        "pending": figures.pending,
+        "precision": figures.precision,
+        "recall": figures.recall,
+        "lead_days": figures.lead_days.map(|Quartiles { p25, median, p75 }| {
+            json!({ "p25": p25, "median": median, "p75": p75 })
+        }),
+        "base_rate": figures.base_rate,
+        "lift": figures.lift.map(|Interval { value, low, high }| json!({ "value": value, "low": low, "high": high })),
     })
 }
 
-pub(super) fn print(made: &FinishedBacktest) {
+/// The facts that were held constant.
+pub(super) fn constant_as_json(tally: &Tally) -> Json {
+    let facts = tally.constant_facts();
+    json!({
+        "constant": facts.iter().map(|fact| fact.fact.clone()).collect::<Vec<_>>(),
+        "constant_shares": facts.iter().map(|fact| {
+            json!({ "fact": fact.fact, "share": fact.share, "instead": fact.instead })
+        }).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn print(made: &PlaybookBacktest) {
     let (playbook, tally) = (&made.playbook.playbook, &made.tally);
-    let period = made.backtest.period();
-    let date = |at| local_time::date(made.playbook.zone, at);
-    say!("{}, from {} to {}", playbook.id, date(period.from), date(period.to));
     let firings = tally.firings.len();
-    let mut subjects: Vec<_> = tally.firings.iter().map(|firing| &firing.subject).collect();
-    subjects.sort();
-    subjects.dedup();
-    let slots = made.backtest.slots().len();
-    say!("  {slots} slots, {} accounts: {firings} firings for {} of them", tally.accounts, subjects.len());
-    for line in chart::bars(&made.backtest, tally) {
-        say!("  {line}");
-    }
+    print_firings(&playbook.id, made.playbook.zone, (&made.backtest.period(), made.backtest.slots().len()), tally);
     if firings > 0 {
         say!();
         for ((kind, step), count) in &tally.effects {
@@ -85,11 +104,9 @@ pub(super) fn print(made: &FinishedBacktest) {
             ends.chain((active > 0).then(|| format!("{} {active}", State::Active.name()))).collect();
         say!("  how these went on: {}", ends.join(", "));
     }
-    for (reason, count) in &tally.undecided {
-        say!("  not decided at some slot, for {count}: {reason}");
-    }
+    print_undecided(tally);
     say!();
-    print_figures(made, &tally.figures());
+    print_figures(made.backtest.outcome(), &tally.figures());
     if !tally.overlaps.is_empty() {
         say!();
         say!("  beside it, for accounts that it fired for:");
@@ -100,6 +117,32 @@ pub(super) fn print(made: &FinishedBacktest) {
     for left_out in &made.left_out {
         say!("  not compared: {left_out}");
     }
+    print_constant(tally);
+    say!();
+    say!("  {}", not_applied(made));
+}
+
+/// What was played, how many firings there were, and when.
+pub(super) fn print_firings(what: &str, zone: Tz, (period, slots): (&Period, usize), tally: &Tally) {
+    let date = |at| local_time::date(zone, at);
+    say!("{what}, from {} to {}", date(period.from), date(period.to));
+    let mut subjects: Vec<_> = tally.firings.iter().map(|firing| &firing.subject).collect();
+    subjects.sort();
+    subjects.dedup();
+    let firings = tally.firings.len();
+    say!("  {slots} slots, {} accounts: {firings} firings for {} of them", tally.accounts, subjects.len());
+    for line in chart::bars(period, tally) {
+        say!("  {line}");
+    }
+}
+
+pub(super) fn print_undecided(tally: &Tally) {
+    for (reason, count) in &tally.undecided {
+        say!("  not decided at some slot, for {count}: {reason}");
+    }
+}
+
+pub(super) fn print_constant(tally: &Tally) {
     let constant = tally.constant_facts();
     if !constant.is_empty() {
         say!();
@@ -108,12 +151,9 @@ pub(super) fn print(made: &FinishedBacktest) {
             say!("    {} at {} of the decisions: {}", fact.fact, percent(fact.share), fact.instead);
         }
     }
-    say!();
-    say!("  {}", not_applied(made));
 }
 
-fn print_figures(made: &FinishedBacktest, figures: &Figures) {
-    let outcome = made.backtest.outcome();
+pub(super) fn print_figures(outcome: &AccountOutcome, figures: &Figures) {
     let days = outcome.within.num_days();
     say!("  outcome: {} within {days} days of the first firing", outcome.condition.text);
     if figures.hits + figures.misses == 0 {
@@ -139,13 +179,13 @@ fn print_figures(made: &FinishedBacktest, figures: &Figures) {
     }
 }
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent > 0.0 && percent < 1.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
 /// What of the playbook a backtest leaves out.
-fn not_applied(made: &FinishedBacktest) -> String {
+fn not_applied(made: &PlaybookBacktest) -> String {
     let playbook = &made.playbook.playbook;
     let mut left_out = vec!["holds, canaries and ramps"];
     if playbook.holdout.is_some() {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::facts::{AccountPast, Cell, CellPath, Subject};
 use crate::rehearsal::slot_set::SlotSet;
@@ -30,7 +29,7 @@ const TODAY: &str = "today's value, or the first that is on record";
 const END_OF_PERIOD: &str = "what all accounts together give at the end of the period";
 const NO_OTHERS: &str = "as if no other playbook had ever run";
 
-/// The facts of a playbook that may have no past.
+/// Facts that may have no past.
 #[derive(Debug)]
 pub(super) struct ConstantFacts {
     /// Nothing in the store has their past.
@@ -40,11 +39,11 @@ pub(super) struct ConstantFacts {
 }
 
 impl ConstantFacts {
-    pub fn new(ready: &ReadyPlaybook) -> ConstantFacts {
+    /// Those of these cells, and of the status, which says whom all is for.
+    pub fn new<'a>(cells: impl Iterator<Item = &'a Cell>) -> ConstantFacts {
         let mut facts = ConstantFacts { always: Vec::new(), columns: Vec::new() };
-        let rules = [&ready.when].into_iter().chain(&ready.goal).chain(&ready.exit).chain(&ready.suppress);
-        let mut cells: Vec<&Cell> = rules.flat_map(|rule| rule.cells()).collect();
         let status = Cell::column(Subject::Account, "status");
+        let mut cells: Vec<&Cell> = cells.collect();
         cells.push(&status);
         cells.sort();
         cells.dedup();

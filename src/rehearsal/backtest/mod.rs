@@ -1,5 +1,5 @@
-//! What playbooks would have done over a period of the past, and whether that
-//! came before an outcome or not. Pure: the past is handed in, account by account.
+//! What playbooks would have done over a period of the past, or how low a score would have
+//! been, and whether that came before an outcome or not. Pure: the past is handed in, account by account.
 //!
 //! The same decisions as in a run: the rule's necessary part says at which slots
 //! somebody is a candidate, and a course plays these, with `admit` and `advance`.
@@ -10,6 +10,7 @@
 //! - `necessary` finds the slots at which somebody can be a candidate;
 //! - `warm_up` is how long before the period a replay begins;
 //! - `replay` plays them for one subject;
+//! - `score` plays a score in place of a playbook: who is below a threshold;
 //! - `outcome` looks at what became of the account;
 //! - `constant` says which facts have no past, and how much depends on them;
 //! - `tally` adds all up, in memory that grows with the firings and not with the accounts;
@@ -34,18 +35,21 @@ mod figures;
 pub mod necessary;
 mod outcome;
 mod replay;
+mod score;
 mod tally;
 mod warm_up;
 
 use constant::ConstantFacts;
 use necessary::{Necessary, SubjectSlots};
 use replay::{presence, replay};
+use tally::{Measure, eligibility, eligible_slots};
 use warm_up::warm_up;
 
 pub use constant::ConstantFact;
 pub use figures::{Figures, Interval, Quartiles};
 pub use outcome::AccountOutcome;
 pub use replay::Replay;
+pub use score::{ReplayedScore, ScoreBacktest, ScoreTally};
 pub use tally::{Firing, Overlap, Tally};
 
 /// The most slots that one backtest plays.
@@ -56,6 +60,52 @@ pub const MOST_SLOTS: usize = 50_000;
 pub struct Period {
     pub from: Instant,
     pub to: Instant,
+}
+
+/// The store's columns, of which each may be missing in the past.
+fn schema_of_past(schema: &Schema) -> Schema {
+    let maybe = |columns: &[Column]| columns.iter().map(|one| Column { nullable: true, ..one.clone() }).collect();
+    Schema { account: maybe(&schema.account), contact: maybe(&schema.contact), ..schema.clone() }
+}
+
+/// What is played on the past of one account after the other.
+pub trait PastPlay: Send + Sync + 'static {
+    /// What all accounts come to.
+    type Sum: PastSum;
+
+    fn period(&self) -> Period;
+
+    /// Every fact that is read of the past.
+    fn cells(&self) -> BTreeSet<Cell>;
+
+    /// The earliest instant as of which a fact is read.
+    fn reads_from(&self) -> Instant;
+
+    /// The latest, and so what happened later is not read.
+    fn reads_until(&self) -> Instant;
+
+    /// Whether more than an account's columns is needed to play it: where they do not
+    /// rule it out at every slot, and where the outcome asks for more.
+    fn needs_all(&self, past: &AccountPast) -> bool;
+
+    /// Plays one account and adds it to a sum. The figures are those of what it
+    /// asks about all accounts together, held constant.
+    ///
+    /// # Errors
+    /// When a fact cannot be answered from a history.
+    fn play(&self, past: &AccountPast, figures: &PopulationFigures, sum: &mut Self::Sum) -> Result<(), FoldError>;
+}
+
+/// A sum over accounts, which other sums can be added to.
+pub trait PastSum: Default + Send + 'static {
+    /// Of how many accounts it is.
+    fn accounts(&self) -> u64;
+
+    /// Adds what other accounts came to.
+    fn merge(&mut self, other: Self);
+
+    /// Puts in order what came in any.
+    fn finish(&mut self);
 }
 
 /// A playbook with the slots that are played.
@@ -192,15 +242,12 @@ impl Backtest {
         config: &Config,
         schema: &Schema,
     ) -> Backtest {
-        let maybe = |columns: &[Column]| columns.iter().map(|one| Column { nullable: true, ..one.clone() }).collect();
-        let schema = Schema { account: maybe(&schema.account), contact: maybe(&schema.contact), ..schema.clone() };
-        let eligible = Necessary::new(&tally::eligibility(&playbook.ready), Subject::Account);
-        let constant = ConstantFacts::new(&playbook.ready);
+        let (schema, ready) = (schema_of_past(schema), &playbook.ready);
+        let statuses = ready.playbook.statuses.iter().map(String::as_str);
+        let eligible = Necessary::new(&eligibility(statuses, ready.playbook.stages.as_deref()), Subject::Account);
+        let rules = [&ready.when].into_iter().chain(&ready.goal).chain(&ready.exit).chain(&ready.suppress);
+        let constant = ConstantFacts::new(rules.flat_map(|rule| rule.cells()));
         Backtest { playbook, others, period, outcome, config: config.clone(), schema, eligible, constant }
-    }
-
-    pub fn period(&self) -> Period {
-        self.period
     }
 
     /// The slots of the period.
@@ -211,16 +258,22 @@ impl Backtest {
     pub fn outcome(&self) -> &AccountOutcome {
         &self.outcome
     }
+}
 
-    /// Every fact that is read of the past.
-    pub fn cells(&self) -> BTreeSet<Cell> {
+impl PastPlay for Backtest {
+    type Sum = Tally;
+
+    fn period(&self) -> Period {
+        self.period
+    }
+
+    fn cells(&self) -> BTreeSet<Cell> {
         let playbooks = std::iter::once(&self.playbook).chain(&self.others);
         let layouts = playbooks.flat_map(|one| [&one.ready.entry_layout, &one.ready.step_layout]);
         layouts.chain([&self.outcome.condition.layout]).flat_map(|layout| layout.cells().iter().cloned()).collect()
     }
 
-    /// The earliest instant as of which a fact is read.
-    pub fn reads_from(&self) -> Instant {
+    fn reads_from(&self) -> Instant {
         let playbooks = std::iter::once(&self.playbook).chain(&self.others);
         playbooks
             .filter_map(|one| one.slots.first())
@@ -228,14 +281,11 @@ impl Backtest {
             .map_or(self.period.from, |slot| *slot.min(&self.period.from))
     }
 
-    /// The latest, and so what happened later is not read.
-    pub fn reads_until(&self) -> Instant {
+    fn reads_until(&self) -> Instant {
         self.outcome.looks_until().map_or(self.period.to, |last| last.max(self.period.to))
     }
 
-    /// Whether more than an account's columns is needed to play it: where they do not
-    /// rule it out at every slot, and where the outcome asks for more.
-    pub fn needs_all(&self, past: &AccountPast) -> bool {
+    fn needs_all(&self, past: &AccountPast) -> bool {
         if self.outcome.reads_calls() || Subject::from(self.playbook.ready.playbook.subject) == Subject::Contact {
             return true;
         }
@@ -245,15 +295,11 @@ impl Backtest {
         found.is_ok_and(|found| !found.is_empty())
     }
 
-    /// Plays one account and adds it to a tally. The figures are those of what it
-    /// asks about all accounts together, held constant.
-    ///
-    /// # Errors
-    /// When a fact cannot be answered from a history.
-    pub fn play(&self, past: &AccountPast, figures: &PopulationFigures, tally: &mut Tally) -> Result<(), FoldError> {
+    fn play(&self, past: &AccountPast, figures: &PopulationFigures, tally: &mut Tally) -> Result<(), FoldError> {
         let play = |one: &ReplayedPlaybook, subject: &SubjectId| {
             replay(one, &self.period, past, subject, figures, (&self.config, &self.schema))
         };
+        let measure = Measure { period: &self.period, slots: self.slots(), outcome: &self.outcome };
         let truth = self.outcome.of(past, &self.schema)?;
         let mut fired_at = Vec::new();
         tally.begin_account();
@@ -262,8 +308,8 @@ impl Backtest {
             self.constant.count(past, &self.playbook.slots, &there, &mut tally.constant);
             let replay = play(&self.playbook, &subject)?;
             fired_at.extend(replay.firings.iter().copied());
-            let eligible = self.eligible_slots(past, &subject)?;
-            tally.add(self, &subject, replay, &truth, &eligible);
+            let eligible = eligible_slots(&self.eligible, past, &subject, measure.slots, &self.schema)?;
+            tally.add(measure, &subject, replay, &truth, &eligible);
         }
         if !fired_at.is_empty() {
             for other in &self.others {

@@ -134,7 +134,7 @@ fn leaf(
 }
 
 /// The parts of the slots in which no cell changes; `None` where that is not known.
-fn pieces(layout: &Layout, of: &SubjectSlots<'_>) -> Option<Vec<Range<usize>>> {
+pub(super) fn pieces(layout: &Layout, of: &SubjectSlots<'_>) -> Option<Vec<Range<usize>>> {
     let mut starts = vec![0];
     for cell in layout.cells() {
         let instants = change_instants(cell, of.history)?;

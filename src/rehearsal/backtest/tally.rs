@@ -6,19 +6,17 @@ use chrono::TimeDelta;
 
 use super::constant::{ConstantCount, ConstantFact};
 use super::figures::{AccountCounts, AccountFigures, Figures};
-use super::outcome::OutcomeDays;
-use super::replay::Replay;
-use super::{Backtest, presence};
-use crate::catalog::ReadyPlaybook;
+use super::necessary::{Necessary, SubjectSlots};
+use super::outcome::{AccountOutcome, OutcomeDays};
+use super::replay::{Replay, presence};
+use super::{PastSum, Period};
 use crate::clock::Instant;
 use crate::enrollment::State;
-use crate::facts::{AccountPast, Cell, Subject, SubjectId, Type};
+use crate::facts::{AccountPast, Cell, Schema, Subject, SubjectId, Type};
 use crate::rehearsal::slot_set::SlotSet;
 use crate::rule::Predicate;
 use crate::rule::functions::fold::FoldError;
 use crate::rule::prefilter::predicate::{Comparison, Operand, Term};
-
-use super::necessary::SubjectSlots;
 
 /// How far apart two firings may be that fall together.
 const TOGETHER: TimeDelta = TimeDelta::days(30);
@@ -61,27 +59,36 @@ pub struct Tally {
     current: AccountFigures,
 }
 
-impl Backtest {
-    /// The slots of the period at which a subject is one that the playbook is for.
-    pub(super) fn eligible_slots(&self, past: &AccountPast, subject: &SubjectId) -> Result<SlotSet, FoldError> {
-        let slots = self.slots();
-        let account = SubjectId { account: subject.account.clone(), contact: String::new() };
-        let subject_slots = SubjectSlots { history: &past.history, subject: &account, schema: &self.schema, slots };
-        self.eligible.holds(&subject_slots, presence(past, subject, slots))
-    }
+/// What firings are held against: the slots of a period and what became of the accounts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measure<'a> {
+    pub period: &'a Period,
+    pub slots: &'a [Instant],
+    pub outcome: &'a AccountOutcome,
+}
+
+/// The slots at which a subject is there and its account is one of those.
+pub(super) fn eligible_slots(
+    eligible: &Necessary,
+    past: &AccountPast,
+    subject: &SubjectId,
+    slots: &[Instant],
+    schema: &Schema,
+) -> Result<SlotSet, FoldError> {
+    let account = SubjectId { account: subject.account.clone(), contact: String::new() };
+    let subject_slots = SubjectSlots { history: &past.history, subject: &account, schema, slots };
+    eligible.holds(&subject_slots, presence(past, subject, slots))
 }
 
 /// What `statuses` and `stages` ask of an account.
-pub(super) fn eligibility(ready: &ReadyPlaybook) -> Predicate {
-    let among = |column: &str, words: &[String]| {
-        Predicate::any(words.iter().map(|word| Predicate::Compare {
-            left: Term { cell: Cell::column(Subject::Account, column), ty: Type::Text },
-            comparison: Comparison::Equals,
-            right: Operand::Text(word.clone()),
-        }))
+pub(super) fn eligibility<'a>(statuses: impl Iterator<Item = &'a str>, stages: Option<&[String]>) -> Predicate {
+    let is = |column: &str, word: &str| Predicate::Compare {
+        left: Term { cell: Cell::column(Subject::Account, column), ty: Type::Text },
+        comparison: Comparison::Equals,
+        right: Operand::Text(word.to_owned()),
     };
-    let stages = ready.playbook.stages.iter().map(|stages| among("stage", stages));
-    Predicate::all([among("status", &ready.playbook.statuses)].into_iter().chain(stages))
+    let stages = stages.map(|stages| Predicate::any(stages.iter().map(|stage| is("stage", stage))));
+    Predicate::all(std::iter::once(Predicate::any(statuses.map(|status| is("status", status)))).chain(stages))
 }
 
 impl Tally {
@@ -100,13 +107,13 @@ impl Tally {
     /// Adds one subject of the current account.
     pub(super) fn add(
         &mut self,
-        backtest: &Backtest,
+        measure: Measure<'_>,
         subject: &SubjectId,
         replay: Replay,
         truth: &OutcomeDays,
         eligible: &SlotSet,
     ) {
-        let (outcome, slots) = (&backtest.outcome, backtest.slots());
+        let Measure { period, slots, outcome } = measure;
         let within = outcome.within;
         if let Some(first) = replay.firings.first() {
             self.current.fired += 1;
@@ -119,7 +126,7 @@ impl Tally {
                 None => {}
             }
         }
-        let in_period = |onset: &&Instant| **onset > backtest.period.from && **onset <= backtest.period.to;
+        let in_period = |onset: &&Instant| **onset > period.from && **onset <= period.to;
         for onset in truth.onsets.iter().filter(in_period) {
             let foreseen = |firing: &Instant| firing < onset && *onset - *firing <= within;
             self.misses += u64::from(!replay.firings.iter().any(foreseen));
@@ -151,8 +158,24 @@ impl Tally {
         overlap.together += u64::from(near);
     }
 
-    /// Adds what other accounts came to.
-    pub fn merge(&mut self, other: Tally) {
+    /// The facts that had to be held constant.
+    pub fn constant_facts(&self) -> Vec<ConstantFact> {
+        self.constant.facts()
+    }
+
+    /// How well the firings foresaw the outcome. The interval is the same for the
+    /// same accounts in whatever order they came.
+    pub fn figures(&self) -> Figures {
+        Figures::new(&self.accounts_alike, &self.at_slots, self.lead.clone(), self.misses, self.pending)
+    }
+}
+
+impl PastSum for Tally {
+    fn accounts(&self) -> u64 {
+        self.accounts
+    }
+
+    fn merge(&mut self, other: Tally) {
         self.accounts += other.accounts;
         self.firings.extend(other.firings);
         add_all(&mut self.effects, other.effects);
@@ -174,15 +197,8 @@ impl Tally {
         add_all(&mut self.accounts_alike, other.accounts_alike);
     }
 
-    /// The facts that had to be held constant.
-    pub fn constant_facts(&self) -> Vec<ConstantFact> {
-        self.constant.facts()
-    }
-
-    /// How well the firings foresaw the outcome. The interval is the same for the
-    /// same accounts in whatever order they came.
-    pub fn figures(&self) -> Figures {
-        Figures::new(&self.accounts_alike, &self.at_slots, self.lead.clone(), self.misses, self.pending)
+    fn finish(&mut self) {
+        self.firings.sort_unstable();
     }
 }
 

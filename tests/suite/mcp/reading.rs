@@ -122,13 +122,19 @@ async fn errors_are_in_words() {
         (
             "backtest",
             json!({ "playbook": "cal", "from": "2026-02-02", "to": "2026-03-02" }),
-            "there is no playbook `cal`",
+            "there is no playbook and no score `cal`; did you mean `call`?",
         ),
         (
             "backtest",
             json!({ "playbook": "call", "from": "spring" }),
             "the argument `from` of `backtest`: `spring` is neither a date nor an instant; write it as 2026-03-02 or as \
              2026-03-02T09:00:00Z",
+        ),
+        (
+            "backtest",
+            json!({ "playbook": "call", "below": "140" }),
+            "the argument `below` of `backtest`: no score lies below `140` and another not: write a value above 0, up to \
+             100, such as 40",
         ),
         (
             "check",

@@ -12,7 +12,9 @@ use keepwell::effect::kind;
 use keepwell::enrollment::State;
 use keepwell::facts::SubjectId;
 use keepwell::playbook::source::SourceSet;
-use keepwell::rehearsal::backtest::{AccountOutcome, Backtest, Period, ReplayedPlaybook, Tally};
+use keepwell::rehearsal::backtest::{
+    AccountOutcome, Backtest, Period, ReplayedPlaybook, ReplayedScore, ScoreBacktest, Tally,
+};
 use keepwell::worker::runs::backtest::run_backtest;
 use serde_json::{Value as Json, json};
 
@@ -140,13 +142,12 @@ fn value(dice: &mut Dice, column: &str) -> Json {
 const COLUMNS: [&str; 7] = ["tier", "mrr", "seats", "status", "stage", "traits", "renewal_at"];
 
 /// A world with its accounts, and the changes of columns that are to come.
-async fn world(seed: u64) -> (World, Vec<(Instant, String)>) {
-    let dice = &mut Dice(seed);
+async fn company(dice: &mut Dice, accounts: usize) -> (World, Vec<(Instant, String)>) {
     let world = World::with("recheck: 6h\n").await;
     // Changes are recorded at the instants of the story.
     world.sql("alter table customers.accounts disable trigger record_account_change").await;
     let mut changes = Vec::new();
-    for number in 0..ACCOUNTS {
+    for number in 0..accounts {
         let id = format!("a{number}");
         let mut columns =
             json!({ "signed_up_at": begin() - TimeDelta::days(20 + dice.roll(8) as i64), "csm_id": "sam" });
@@ -188,6 +189,13 @@ async fn world(seed: u64) -> (World, Vec<(Instant, String)>) {
     }
     record_all(&world, begin() - TimeDelta::days(15)).await;
     changes.sort();
+    (world, changes)
+}
+
+/// The same with playbooks.
+async fn world(seed: u64) -> (World, Vec<(Instant, String)>) {
+    let dice = &mut Dice(seed);
+    let (world, changes) = company(dice, ACCOUNTS).await;
     for number in 0..PLAYBOOKS {
         world.playbook(&random_playbook(&format!("p{number}"), dice));
     }
@@ -363,4 +371,88 @@ async fn a_backtest_is_what_the_daemon_did() {
     for state in ["completed", "goal", "exited", "blocked"] {
         assert!(ends.get(state).is_some_and(|count: &u64| *count > 0), "none ended as {state}: {ends:?}");
     }
+}
+
+/// The factor `size` has a value for every account, so whoever has no row is one that the
+/// score is not made for.
+const SCORE: &str = "score: how\nabout: A story.\nschedule: \"0 0,6,12,18 * * *\"\nfactors:
+  - { id: usage, weight: 6, value: \"account.events(\\\"login\\\", 1) * 50\" }
+  - { id: happy, weight: 2, value: \"account.score(\\\"nps\\\") * 10\" }
+  - { id: age, weight: 1, value: days_since(account.signed_up_at) * 3 }
+  - { id: size, weight: 1, value: account.mrr / 9 }\n";
+
+/// Below this the story's score fires.
+const BELOW: f64 = 40.0;
+/// Accounts of a story with a score.
+const SCORED: usize = 18;
+
+type KeptScore = (String, Instant, f64, Json);
+
+/// When the values of an account fell below the threshold, by what was kept at each slot.
+fn falls(kept: &[KeptScore], since: Instant, value: &dyn Fn(&KeptScore) -> Option<f64>) -> Vec<(Instant, String)> {
+    let mut slots: Vec<Instant> = kept.iter().map(|row| row.1).collect();
+    slots.sort();
+    slots.dedup();
+    let mut accounts: Vec<&str> = kept.iter().map(|row| row.0.as_str()).collect();
+    accounts.sort();
+    accounts.dedup();
+    let mut falls = Vec::new();
+    for account in accounts {
+        let mut was_below = false;
+        for slot in &slots {
+            let Some(row) = kept.iter().find(|row| row.0 == account && row.1 == *slot) else {
+                was_below = false;
+                continue;
+            };
+            let Some(value) = value(row) else { continue };
+            if value < BELOW && !was_below && *slot >= since {
+                falls.push((*slot, account.to_owned()));
+            }
+            was_below = value < BELOW;
+        }
+    }
+    falls.sort();
+    falls
+}
+
+#[tokio::test]
+async fn a_score_fires_in_a_backtest_where_the_daemon_saw_it_fall() {
+    let seed = std::env::var("KEEPWELL_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(2026);
+    let (mut firings, mut of_factors, mut gaps) = (0, 0, 0);
+    for store in 0..2 {
+        let (world, changes) = company(&mut Dice(seed + store), SCORED).await;
+        world.playbook(SCORE);
+        live(&world, changes).await;
+        let rows = "select account_id, at, value, factors from keepwell.scores where name = 'how'";
+        let kept: Vec<KeptScore> = sqlx::query_as(rows).fetch_all(world.store().pool()).await.unwrap();
+        gaps += (DAYS as usize * 4 + 1) * SCORED - kept.len();
+
+        let (files, shared) = (world.files(), world.shared());
+        let sources = SourceSet::read(std::slice::from_ref(&files.playbooks), &files.scripts);
+        let (config, schema) = (&shared.config, world.store().schema());
+        let documents = catalog::load_all(&sources, &Default::default(), config, schema).documents;
+        // The daemon saw the slots of the day before, and who was below then.
+        let period = Period { from: begin() + TimeDelta::days(1), to: end() };
+        let score = ReplayedScore::new(documents[0].clone(), BELOW, &period).unwrap();
+        let condition =
+            Condition::compile("outcome", "account.status == \"churned\"", &sources, config, schema).unwrap();
+        let outcome = AccountOutcome::new(condition, TimeDelta::days(30), period.from, period.to, period.to);
+        let backtest = Arc::new(ScoreBacktest::new(score, period, outcome, schema));
+        let tally = run_backtest(world.store(), backtest.clone(), &[], &mut |_| {}).await.unwrap();
+
+        let found = |tally: &Tally| -> Vec<(Instant, String)> {
+            tally.firings.iter().map(|firing| (firing.slot, firing.subject.account.clone())).collect()
+        };
+        let whole = found(&tally.whole);
+        assert_eq!(whole, falls(&kept, period.from, &|row| Some(row.2)), "seed {}", seed + store);
+        firings += whole.len();
+        for (factor, tally) in backtest.factors().iter().zip(&tally.factors) {
+            let found = found(tally);
+            let expected = falls(&kept, period.from, &|row| row.3.get(&factor.id)?.as_f64());
+            assert_eq!(found, expected, "seed {}: {}", seed + store, factor.id);
+            of_factors += found.len();
+        }
+    }
+    // Rich enough to tell right from wrong.
+    assert!(firings > 20 && of_factors > 30 && gaps > 30, "{firings} firings, {of_factors} of factors, {gaps} gaps");
 }

@@ -1,10 +1,10 @@
-//! `backtest`: what a playbook would have done in the past.
+//! `backtest`: what a playbook would have done in the past, or what a score would have said.
 
 use chrono::TimeDelta;
 use serde_json::Value as Json;
 
 use crate::cli::Format;
-use crate::cli::backtest::{OUTCOME, Options, WITHIN, answer, beginning, end, span, to_json};
+use crate::cli::backtest::{OUTCOME, Options, WITHIN, answer, beginning, end, span, threshold, to_json};
 use crate::cli::mcp::arguments::{Arguments, Parameter};
 use crate::cli::mcp::tool::Tool;
 use crate::cli::mcp::workplace::Workplace;
@@ -14,10 +14,11 @@ pub const TOOL: Tool = Tool {
     title: "What a playbook would have done",
     about: "Plays a playbook of the folder on the past of the customer store, slot by slot, and compares with what became \
             of the accounts: when it would have fired and for whom, hits, false alarms and misses, precision, recall, lead \
-            time and lift over the base rate, the overlap with the other playbooks, and the facts that have no past: the \
-            answer of `keepwell backtest --format json`. Nothing is published or sent.",
+            time and lift over the base rate, the overlap with the other playbooks, and the facts that have no past. With \
+            `below` it does the same for a score that falls below a value, and for each of its factors: the answer of `keepwell backtest --format json`. Nothing is published or sent.",
     parameters: &[
-        Parameter::text("playbook", "The id of the playbook.").required(),
+        Parameter::text("playbook", "The id of the playbook, or of a score together with `below`.").required(),
+        Parameter::text("below", "Of a score: it fires for whom it falls below this value, above 0 and up to 100, such as 40."),
         Parameter::text(
             "from",
             "Where the period begins: a date such as 2025-06-01, in UTC, or an instant. A year before its end when absent.",
@@ -39,6 +40,7 @@ pub const TOOL: Tool = Tool {
 async fn call(workplace: &Workplace, arguments: &Arguments) -> anyhow::Result<Json> {
     let options = Options {
         playbook: arguments.owned("playbook").unwrap_or_default(),
+        below: read(arguments, "below", threshold)?,
         from: read(arguments, "from", beginning)?,
         to: read(arguments, "to", end)?,
         outcome: arguments.owned("outcome").unwrap_or_else(|| OUTCOME.to_owned()),
