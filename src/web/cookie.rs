@@ -1,4 +1,4 @@
-//! The cookie of a session.
+//! The cookies: that of a session, and that of the language which a reader has chosen.
 
 use std::time::Duration;
 
@@ -19,9 +19,7 @@ pub(super) struct SessionCookie {
 impl SessionCookie {
     /// The token that a request brings.
     pub fn read(self, headers: &HeaderMap) -> Option<&str> {
-        let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let (_, token) = pairs.find(|(name, _)| *name == self.name())?;
+        let token = value(headers, self.name())?;
         let is_token = token.len() == 43 && token.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c));
         is_token.then_some(token)
     }
@@ -42,6 +40,34 @@ impl SessionCookie {
     fn name(self) -> &'static str {
         if self.is_secure { SECURE_NAME } else { PLAIN_NAME }
     }
+}
+
+/// The language that somebody has chosen in this browser.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LanguageCookie;
+
+impl LanguageCookie {
+    const NAME: &str = "keepwell-language";
+    const LASTS: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    /// The tag that a request brings.
+    pub fn read(headers: &HeaderMap) -> Option<&str> {
+        value(headers, LanguageCookie::NAME)
+    }
+
+    /// The header that has a browser keep this tag for a year.
+    pub fn set(tag: &'static str) -> HeaderValue {
+        let (name, lasts) = (LanguageCookie::NAME, LanguageCookie::LASTS.as_secs());
+        let text = format!("{name}={tag}; Path=/; Max-Age={lasts}; HttpOnly; SameSite=Lax");
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+/// What the cookie of this name says.
+fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
 #[cfg(test)]

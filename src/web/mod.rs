@@ -44,6 +44,7 @@ use crate::worker::health::Health;
 use crate::worker::lanes;
 use crate::worker::shared::Shared;
 
+mod accepted_languages;
 mod access;
 mod account;
 mod account_charts;
@@ -68,9 +69,11 @@ mod fact;
 mod goals;
 mod guard;
 mod health;
+mod html;
 mod identity;
 mod journey;
 mod kpis;
+mod language;
 mod login;
 mod message;
 mod message_states;
@@ -238,6 +241,7 @@ pub fn router(audience: Audience, state: WebState) -> Router {
         .layer(middleware::from_fn(guard::carry_through))
         .layer(middleware::from_fn_with_state(state.clone(), silence::answer))
         .layer(middleware::from_fn_with_state((audience, state.clone()), guard::admit))
+        .layer(middleware::from_fn(language::choose_language))
         .layer(middleware::from_fn(guard::head))
         .layer(middleware::from_fn(compression::compress))
         .with_state(state)

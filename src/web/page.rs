@@ -12,6 +12,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::WebState;
+use super::html::escape;
+use super::language::{self, PageLanguage, phrase, say, translated};
 use super::visitor::{Proof, Visitor};
 use crate::clock::Instant;
 use crate::postgres::describe_error;
@@ -52,6 +54,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "kpi.html",
     "kpi_line.html",
     "kpis.html",
+    "languages.html",
     "login.html",
     "message.html",
     "message_source.html",
@@ -93,6 +96,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_formatter(write_value);
+    language::add_functions(&mut environment);
     for (name, text) in TEMPLATES {
         environment.add_template(name, text).expect("the templates are part of the program, and a test reads them all");
     }
@@ -107,19 +111,12 @@ pub(super) fn version(content: &[u8]) -> String {
     Sha256::digest(content).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Writes a value into a page. Text is escaped as the default does it, except
-/// that a slash stays one: addresses remain readable in the source.
+/// Writes a value into a page. Text is escaped as the default does it, but for slashes.
 fn write_value(out: &mut Output, state: &mut MinijinjaState, value: &Value) -> Result<(), minijinja::Error> {
     let Some(text) = value.as_str().filter(|_| !value.is_safe()) else {
         return minijinja::escape_formatter(out, state, value);
     };
-    let escaped = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;");
-    out.write_str(&escaped).map_err(minijinja::Error::from)
+    out.write_str(&escape(text)).map_err(minijinja::Error::from)
 }
 
 /// What the last form did.
@@ -156,8 +153,16 @@ impl Notice {
     /// The same, where so many others stayed as they were.
     pub fn with_rest(self, left: &str) -> Notice {
         match left.parse::<usize>() {
-            Ok(1) => Notice { text: format!("{}. One other stays as it was.", self.text), ..self },
-            Ok(left) if left > 1 => Notice { text: format!("{}. {left} others stay as they were.", self.text), ..self },
+            Ok(left) if left > 0 => {
+                let rest = say!(
+                    left as i64,
+                    "{done}. One other stays as it was.",
+                    "{done}. {n} others stay as they were.",
+                    done = self.text,
+                    n = left
+                );
+                Notice { text: rest, ..self }
+            }
             _ => self,
         }
     }
@@ -203,10 +208,11 @@ impl Frame {
         let everything = stopped.stops.iter().find(|stop| stop.target == StopTarget::All);
         let banner = match (everything, stopped.stops.as_slice()) {
             (None, []) => None,
-            (None, some) => Some(format!("Stopped: {}.", stops_in_brief(some))),
-            (Some(all), _) => Some(format!(
-                "Stopped: {all}. Nobody is enrolled and no mail leaves until somebody runs “{} resume”.",
-                web.command
+            (None, some) => Some(say!("Stopped: {what}.", what = stops_in_brief(some))),
+            (Some(all), _) => Some(say!(
+                "Stopped: {what}. Nobody is enrolled and no mail leaves until somebody runs “{command} resume”.",
+                what = all,
+                command = web.command
             )),
         };
         let frame = Frame::without_store(page);
@@ -246,7 +252,7 @@ fn stops_in_brief(stops: &[Stop]) -> String {
     let (accounts, others): (Vec<&Stop>, Vec<&Stop>) = stops.iter().partition(of_account);
     let mut words: Vec<String> = others.iter().map(ToString::to_string).collect();
     match accounts.len() {
-        many if many > PAUSES => words.push(format!("{many} pauses of single accounts")),
+        many if many > PAUSES => words.push(say!("{n} pauses of single accounts", n = many)),
         _ => words.extend(accounts.iter().map(ToString::to_string)),
     }
     words.join(", ")
@@ -282,16 +288,18 @@ impl<E: Into<anyhow::Error>> From<E> for Trouble {
 impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
         let (status, title, words) = match self {
-            Trouble::NotFound(words) => (StatusCode::NOT_FOUND, "Not found", words),
-            Trouble::Refused(status, words) => (status, "Not accepted", words),
+            Trouble::NotFound(words) => (StatusCode::NOT_FOUND, phrase!("Not found"), words),
+            Trouble::Refused(status, words) => (status, phrase!("Not accepted"), words),
             Trouble::Failed(error) if error.is::<minijinja::Error>() || error.is::<tokio::task::JoinError>() => {
                 tracing::error!(error = describe_error(error.as_ref()), "a page could not be made");
-                let words = "The page could not be made. That is a mistake of ours; it is in the log.";
-                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", words)
+                let words = phrase!("The page could not be made. That is a mistake of ours; it is in the log.");
+                (StatusCode::INTERNAL_SERVER_ERROR, phrase!("Something went wrong"), words)
             }
             Trouble::Failed(error) => {
-                let words = "The database did not answer. Nothing you see here is lost: please try again in a moment.";
-                let mut response = trouble_page(StatusCode::SERVICE_UNAVAILABLE, "Not available right now", words);
+                let words =
+                    phrase!("The database did not answer. Nothing you see here is lost: please try again in a moment.");
+                let title = phrase!("Not available right now");
+                let mut response = trouble_page(StatusCode::SERVICE_UNAVAILABLE, title, words);
                 response.extensions_mut().insert(DatabaseSilence(describe_error(error.as_ref()).into()));
                 return response;
             }
@@ -316,7 +324,7 @@ fn trouble_page(status: StatusCode, title: &str, words: &str) -> Response {
     };
     match html {
         Ok(html) => (status, Html(html)).into_response(),
-        Err(_) => (status, words.to_owned()).into_response(),
+        Err(_) => (status, translated(words).into_owned()).into_response(),
     }
 }
 
@@ -345,14 +353,18 @@ pub(super) fn capitalize(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// `5 Mar 2026, 09:00` in the reader's zone.
+/// `5 Mar 2026, 09:00` in the reader's zone and language.
 pub(super) fn moment(at: Instant, zone: Tz) -> String {
-    at.with_timezone(&zone).format("%-d %b %Y, %H:%M").to_string()
+    let at = at.with_timezone(&zone);
+    match PageLanguage::current() {
+        PageLanguage::English => at.format("%-d %b %Y, %H:%M").to_string(),
+        other => format!("{} {}", other.dates().date(&at), at.format("%H:%M")),
+    }
 }
 
-/// `5 March 2026` in the reader's zone.
+/// `5 March 2026` in the reader's zone and language.
 pub(super) fn date(at: Instant, zone: Tz) -> String {
-    at.with_timezone(&zone).format("%-d %B %Y").to_string()
+    PageLanguage::current().dates().date(&at.with_timezone(&zone))
 }
 
 /// A path with a query of these pairs, each value encoded.

@@ -8,6 +8,7 @@ use axum::middleware;
 use axum::routing::{MethodRouter, get, post};
 
 use super::access;
+use super::language::choose;
 use super::{Audience, WebState};
 use super::{
     account, account_journeys, account_pauses, accounts, answers, approvals, audit, brand, bulk, health, kpis, login,
@@ -116,6 +117,7 @@ pub const ROUTES: &[Route] = routes! {
     Colleagues admin    post "/people/{name}/disable" people::disable;
     Colleagues admin    post "/people/{name}/enable" people::enable;
     Colleagues anybody  get  "/keepwell.js" page::script;
+    Colleagues anybody  post "/language" choose::choose;
     Colleagues anybody  get  "/login" login::show;
     Colleagues anybody  post "/login" login::log_in;
     Colleagues anybody  post "/logout" login::log_out;

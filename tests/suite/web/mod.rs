@@ -27,6 +27,7 @@ mod damaged_links;
 mod journeys;
 mod kpis;
 mod large_pages;
+mod languages;
 mod logins;
 mod messages;
 mod metrics;
