@@ -176,13 +176,13 @@ fn fill(text: &str, values: &[(&str, &dyn Display)]) -> String {
     filled
 }
 
-/// Gives templates `say` and `language`.
+/// Gives templates `say` and `reader_language`.
 ///
 /// `say(text, name=value, …)` is a text in the reader's language; with `other=text` and
 /// `n=number` it is one of the two. Values are escaped unless they are markup.
 pub(super) fn add_functions(environment: &mut Environment<'_>) {
     environment.add_function("say", say_in_template);
-    environment.add_function("language", || PageLanguage::current().tag());
+    environment.add_function("reader_language", || PageLanguage::current().tag());
     let languages = PageLanguage::ALL.map(|one| context! { tag => one.tag(), name => one.name() });
     environment.add_global("languages", Value::from(languages.to_vec()));
 }

@@ -53,7 +53,7 @@ const NAMES: &[&str] = &["Keepwell"];
 
 /// A text that is said, and its second form where a number decides.
 #[derive(Debug)]
-struct Said {
+struct Phrase {
     place: String,
     text: String,
     other: Option<String>,
@@ -106,7 +106,7 @@ fn literal(text: &str) -> Option<(String, &str)> {
     }
 }
 
-fn said_in_code() -> Vec<Said> {
+fn said_in_code() -> Vec<Phrase> {
     let mut all = Vec::new();
     for (name, text) in sources("rs") {
         for marker in ["say!(", "phrase!(", "NotFound(", "refusal("] {
@@ -117,7 +117,7 @@ fn said_in_code() -> Vec<Said> {
                     // A variable may stand there, of a text that is said elsewhere.
                     let arguments = after.split([')', '{', ';']).next().unwrap_or_default();
                     if let Some((text, _)) = arguments.find('"').and_then(|begin| literal(&after[begin..])) {
-                        all.push(Said { place, text, other: None });
+                        all.push(Phrase { place, text, other: None });
                     }
                     continue;
                 }
@@ -128,14 +128,14 @@ fn said_in_code() -> Vec<Said> {
                     let rest = rest.trim_start_matches([',', ' ', '\n']);
                     literal(rest).unwrap_or_else(|| panic!("{place}: no second text")).0
                 });
-                all.push(Said { place, text, other });
+                all.push(Phrase { place, text, other });
             }
         }
     }
     all
 }
 
-fn said_in_templates() -> Vec<Said> {
+fn said_in_templates() -> Vec<Phrase> {
     let mut all = Vec::new();
     for (name, text) in sources("html") {
         let text = without(&text, "{#", "#}");
@@ -144,7 +144,7 @@ fn said_in_templates() -> Vec<Said> {
             let rest = rest.split("}}").next().unwrap_or_default();
             let other = rest.split_once("other=").filter(|(before, _)| !before.contains("say("));
             let other = other.and_then(|(_, text)| literal(text)).map(|(text, _)| text);
-            all.push(Said { place: name.clone(), text: said, other });
+            all.push(Phrase { place: name.clone(), text: said, other });
         }
     }
     all
