@@ -119,7 +119,7 @@ async fn carry_out(
             && choices.dismissal_asks()
         {
             let rest = choices.outlook(&choice).map(|outlook| outlook.sentence(now, zone));
-            let rest = rest.or(choices.nothing.clone()).unwrap_or_default();
+            let rest = rest.or(choices.nothing.as_ref().map(ToString::to_string)).unwrap_or_default();
             anyhow::bail!("the journey would go on ({rest}): say --rest go or --rest stop");
         }
     }

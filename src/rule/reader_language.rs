@@ -7,7 +7,7 @@
 use chrono::Datelike;
 use icu_calendar::Gregorian;
 use icu_datetime::FixedCalendarDateTimeFormatter;
-use icu_datetime::fieldsets::{YMD, enums::DateFieldSet};
+use icu_datetime::fieldsets::{MDE, YMD, YMDE, enums::DateFieldSet};
 use icu_datetime::input::Date;
 use icu_datetime::pattern::{DateTimePattern, FixedCalendarDateTimeNames};
 use icu_decimal::DecimalFormatter;
@@ -80,6 +80,23 @@ impl Language {
             Some(text) => text,
             None => format!("{year}-{month:02}-{day:02}"),
         }
+    }
+
+    /// A day with its weekday, such as `3月5日星期四`.
+    pub(crate) fn weekday_date(&self, date: &impl Datelike, with_year: bool) -> String {
+        let locale = || Locale::from(self.id.clone()).into();
+        let day = gregorian(date.year(), date.month(), date.day());
+        let text = match with_year {
+            true => FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(locale(), YMDE::long())
+                .ok()
+                .zip(day)
+                .map(|(formatter, day)| formatter.format(&day).to_string()),
+            false => FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(locale(), MDE::long())
+                .ok()
+                .zip(day)
+                .map(|(formatter, day)| formatter.format(&day).to_string()),
+        };
+        text.unwrap_or_else(|| format!("{}-{:02}-{:02}", date.year(), date.month(), date.day()))
     }
 
     pub(crate) fn month(&self, date: &impl Datelike, short: bool) -> String {

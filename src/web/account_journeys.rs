@@ -11,7 +11,9 @@ use uuid::Uuid;
 use super::WebState;
 use super::account::ENROLLMENTS;
 use super::account_pauses::{LONGEST_REASON, UNKNOWN};
+use super::outlook_words::outlook_lines;
 use super::page::{Frame, Notice, Trouble, Web, account_href, below, date, href, with_pair};
+use super::stop_words::stop_words;
 use super::visitor::Visitor;
 use crate::facts::{Contact, Subject, SubjectId};
 use crate::ids::Word;
@@ -195,7 +197,7 @@ async fn enroll_page(
                 page.held_out = enrollment.is_ghost();
                 if !page.held_out {
                     let outlook = outlook_at_entry(&web.shared, &enrollment, now).await?;
-                    page.lines = outlook.map(|outlook| outlook.lines(now, web.zone)).unwrap_or_default();
+                    page.lines = outlook.map(|outlook| outlook_lines(&outlook, now, web.zone)).unwrap_or_default();
                 }
                 page.shadow = enrollment.shadow;
                 page.stopped = stops_of(web, &page.id).await?;
@@ -245,7 +247,7 @@ async fn stops_of(web: &WebState, account: &str) -> Result<Vec<String>, Trouble>
         StopTarget::Channel(_) => true,
         StopTarget::All | StopTarget::Playbook(_) | StopTarget::Daemon => false,
     };
-    Ok(stops.filter(|stop| concerns(&stop.target)).map(|stop| stop.to_string()).collect())
+    Ok(stops.filter(|stop| concerns(&stop.target)).map(|stop| stop_words(&stop)).collect())
 }
 
 /// What comes of the end of a journey.
@@ -316,7 +318,7 @@ async fn cancel_page(
         }
         say("it cannot be taken back; the playbook’s own rule says whether it may enter again".to_owned());
         let outlook = outlook_from_here(&web.shared, &id, enrollment, now).await?;
-        goes_on = outlook.map(|outlook| outlook.lines(now, web.zone)).unwrap_or_default();
+        goes_on = outlook.map(|outlook| outlook_lines(&outlook, now, web.zone)).unwrap_or_default();
     }
     let people = web.store.people(std::slice::from_ref(&id)).await?.remove(&id).unwrap_or_default();
     let named = |contact: &str| {

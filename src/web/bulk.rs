@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::WebState;
 use super::days::reader_zone;
+use super::outlook_words::outlook_lines;
 use super::page::{Frame, Notice, Trouble, Web, account_name, local_path, with_pair};
 use super::task_view::UNASSIGNED;
 use super::visitor::Visitor;
@@ -133,7 +134,7 @@ async fn lines(web: &WebState, tasks: &[Uuid], now: Instant) -> Result<Vec<BulkL
         let choices = task_choice(&web.shared, *id, &choice, now).await?;
         let stays = match &choices {
             None => Some("It is not open any more."),
-            Some(choices) if choices.is_unknown => Some("Nobody can say what follows from it."),
+            Some(choices) if choices.is_unknown() => Some("Nobody can say what follows from it."),
             Some(choices) if choices.needs_outcome => Some("It needs an outcome of its own: the journey goes by it."),
             Some(_) => None,
         };
@@ -143,7 +144,7 @@ async fn lines(web: &WebState, tasks: &[Uuid], now: Instant) -> Result<Vec<BulkL
             account_name: account_name(row.account_name, &row.account_id),
             title: row.title,
             stays,
-            lines: outlook.map(|outlook| outlook.lines(now, web.zone)).unwrap_or_default(),
+            lines: outlook.map(|outlook| outlook_lines(outlook, now, web.zone)).unwrap_or_default(),
         });
     }
     Ok(lines)

@@ -4,10 +4,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::WebState;
+use super::outlook_words::{nothing_words, outlook_lines};
 use super::page::{Trouble, capitalize};
+use super::stop_words::stop_words;
 use crate::clock::Instant;
 use crate::rehearsal::explanation::{ConsequenceLine, TaskChoice, TaskChoices};
 use crate::worker::tasks::choices::task_choices;
+
+/// Reasons for a dismissal that `task_forms.html` offers, besides `other`.
+pub(super) const REASONS: [&str; 3] = ["not relevant", "already known", "wrong data"];
 
 /// What `task_forms.html` shows.
 #[derive(Serialize)]
@@ -22,6 +27,8 @@ pub(super) struct ChoicesView {
     nothing: Option<String>,
     /// What stops everything that follows.
     stopped: Vec<String>,
+    /// Reasons for a dismissal that can be chosen.
+    reasons: [&'static str; 3],
     outcomes: Vec<OutcomeView>,
     /// What comes of completing it, where that is the same for every outcome; then
     /// it stands nowhere else.
@@ -49,8 +56,9 @@ impl ChoicesView {
 }
 
 fn view(web: &WebState, choices: &TaskChoices, now: Instant) -> ChoicesView {
-    let lines =
-        |choice: TaskChoice| choices.outlook(&choice).map(|outlook| outlook.lines(now, web.zone)).unwrap_or_default();
+    let lines = |choice: TaskChoice| {
+        choices.outlook(&choice).map(|outlook| outlook_lines(outlook, now, web.zone)).unwrap_or_default()
+    };
     let outcome = |outcome: &String| OutcomeView {
         value: outcome.clone(),
         label: capitalize(outcome),
@@ -69,9 +77,10 @@ fn view(web: &WebState, choices: &TaskChoices, now: Instant) -> ChoicesView {
     ChoicesView {
         needs_outcome: choices.needs_outcome,
         asks_rest: choices.dismissal_asks(),
-        has_rest: choices.nothing.is_none() || choices.is_unknown,
-        nothing: choices.nothing.clone(),
-        stopped: choices.stopped.clone(),
+        has_rest: choices.nothing.is_none() || choices.is_unknown(),
+        nothing: choices.nothing.as_ref().map(nothing_words),
+        stopped: choices.stopped.iter().map(stop_words).collect(),
+        reasons: REASONS,
         outcomes,
         every,
         plain,

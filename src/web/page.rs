@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Output, State as MinijinjaState, UndefinedBehavior, Value, context};
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::WebState;
 use super::html::escape;
 use super::language::{self, PageLanguage, phrase, say, translated};
+use super::stop_words::stop_words;
 use super::visitor::{Proof, Visitor};
 use crate::clock::Instant;
 use crate::postgres::describe_error;
@@ -211,7 +213,7 @@ impl Frame {
             (None, some) => Some(say!("Stopped: {what}.", what = stops_in_brief(some))),
             (Some(all), _) => Some(say!(
                 "Stopped: {what}. Nobody is enrolled and no mail leaves until somebody runs “{command} resume”.",
-                what = all,
+                what = stop_words(all),
                 command = web.command
             )),
         };
@@ -250,12 +252,17 @@ impl Frame {
 fn stops_in_brief(stops: &[Stop]) -> String {
     let of_account = |stop: &&Stop| matches!(stop.target, StopTarget::Account(_) | StopTarget::AccountMail { .. });
     let (accounts, others): (Vec<&Stop>, Vec<&Stop>) = stops.iter().partition(of_account);
-    let mut words: Vec<String> = others.iter().map(ToString::to_string).collect();
+    let mut words: Vec<String> = others.into_iter().map(stop_words).collect();
     match accounts.len() {
         many if many > PAUSES => words.push(say!("{n} pauses of single accounts", n = many)),
-        _ => words.extend(accounts.iter().map(ToString::to_string)),
+        _ => words.extend(accounts.into_iter().map(stop_words)),
     }
-    words.join(", ")
+    list_in_words(&words)
+}
+
+/// `a, b, c`, with the comma of the reader's language.
+pub(super) fn list_in_words(parts: &[String]) -> String {
+    parts.join(&say!(", "))
 }
 
 /// A template's text.
@@ -367,6 +374,15 @@ pub(super) fn date(at: Instant, zone: Tz) -> String {
     PageLanguage::current().dates().date(&at.with_timezone(&zone))
 }
 
+/// `Thu 5 March`, with the year where it is wanted, in the reader's language.
+pub(super) fn weekday_date(day: NaiveDate, with_year: bool) -> String {
+    match (PageLanguage::current(), with_year) {
+        (PageLanguage::English, false) => day.format("%a %-d %B").to_string(),
+        (PageLanguage::English, true) => day.format("%a %-d %B %Y").to_string(),
+        (other, _) => other.dates().weekday_date(&day, with_year),
+    }
+}
+
 /// A path with a query of these pairs, each value encoded.
 pub(super) fn href(path: &str, pairs: &[(&str, &str)]) -> String {
     let mut text = path.to_owned();
@@ -390,7 +406,7 @@ pub(super) fn below(path: &str, segment: &str) -> String {
 pub(super) fn account_name(name: Option<String>, id: &str) -> String {
     match (name, id) {
         (Some(name), _) => name,
-        (None, "") => "All accounts".to_owned(),
+        (None, "") => say!("All accounts"),
         (None, id) => id.to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::WebState;
-use super::consequences::ChoicesView;
+use super::consequences::{ChoicesView, REASONS};
 use super::days::reader_zone;
 use super::page::{Frame, Notice, Trouble, Web, href, local_path, moment, with_pair};
 use super::pane::{PaneView, pane};
@@ -24,9 +24,6 @@ use crate::store::tasks::undo::{RecentAct, Undone};
 const LONGEST: usize = 200;
 
 pub(super) const UNKNOWN: Trouble = Trouble::NotFound("There is no such task.");
-
-/// Reasons for a dismissal that `task_forms.html` offers, besides `other`.
-const REASONS: [&str; 3] = ["not relevant", "already known", "wrong data"];
 
 #[derive(Serialize)]
 struct TaskPage {

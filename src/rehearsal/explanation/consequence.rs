@@ -8,9 +8,10 @@ use crate::clock::Instant;
 use crate::effect::{EffectBody, MessageDraft};
 use crate::enrollment::State;
 use crate::playbook::calendar::local_date;
+use crate::store::upkeep::stopped::Stop;
 
 /// How many consequences are named before the rest is counted.
-const NAMED: usize = 4;
+pub const NAMED_CONSEQUENCES: usize = 4;
 
 /// What a person can say of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,12 +74,22 @@ pub struct TaskChoices {
     /// Whether a step that is ahead reads the outcome, so that one is needed.
     pub needs_outcome: bool,
     /// Why nothing follows, or why nobody can say what does; then there are no outlooks.
-    pub nothing: Option<String>,
-    /// Whether nobody can say what follows, though something may.
-    pub is_unknown: bool,
-    /// What stops its playbook or account now, in words.
-    pub stopped: Vec<String>,
+    pub nothing: Option<NothingFollows>,
+    /// What stops its playbook or account now.
+    pub stopped: Vec<Stop>,
     pub outlooks: Vec<ChoiceOutlook>,
+}
+
+/// Why nothing follows from a task, or why nobody can say what does.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NothingFollows {
+    #[error("The journey is over: nothing follows from it any more.")]
+    JourneyOver,
+    #[error("Its account or contact is gone: the journey ends without anything more.")]
+    SubjectGone,
+    /// Something may follow; with why it cannot be known.
+    #[error("Nobody can say what follows: {0}.")]
+    Unknown(String),
 }
 
 /// A line about what comes when.
@@ -95,10 +106,15 @@ impl TaskChoices {
         self.outlooks.iter().find(|one| one.choice == *choice).map(|one| &one.journey)
     }
 
+    /// Whether nobody can say what follows, though something may.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.nothing, Some(NothingFollows::Unknown(_)))
+    }
+
     /// Whether the rest of the way mails the customer, or may, when a task is
     /// dismissed: then a person says whether it goes on.
     pub fn dismissal_asks(&self) -> bool {
-        self.is_unknown || self.outlook(&TaskChoice::Dismiss).is_some_and(JourneyOutlook::mails)
+        self.is_unknown() || self.outlook(&TaskChoice::Dismiss).is_some_and(JourneyOutlook::mails)
     }
 }
 
@@ -114,8 +130,8 @@ impl JourneyOutlook {
     pub fn lines(&self, now: Instant, zone: Tz) -> Vec<ConsequenceLine> {
         let line = |at: Instant, what: String| ConsequenceLine { when: when(at, now, zone), what };
         let mut lines: Vec<ConsequenceLine> =
-            self.consequences.iter().take(NAMED).map(|one| line(one.at, one.words())).collect();
-        let rest = self.consequences.len().saturating_sub(NAMED);
+            self.consequences.iter().take(NAMED_CONSEQUENCES).map(|one| line(one.at, one.words())).collect();
+        let rest = self.consequences.len().saturating_sub(NAMED_CONSEQUENCES);
         if rest > 0 {
             lines.push(ConsequenceLine { when: String::new(), what: format!("and {rest} more") });
         }

@@ -43,7 +43,8 @@ use crate::store::views::past::{RunAtSlot, SubjectEnrollment};
 pub use boundary::Boundary;
 pub use clauses::{ExplainedClause, Truth};
 pub use consequence::{
-    ChoiceOutlook, ConsequenceAhead, ConsequenceLine, JourneyOutlook, TaskChoice, TaskChoices, WayEnd,
+    ChoiceOutlook, ConsequenceAhead, ConsequenceLine, JourneyOutlook, NAMED_CONSEQUENCES, NothingFollows, TaskChoice,
+    TaskChoices, WayEnd, when,
 };
 pub use message::MessageExplanation;
 pub use past::restore;

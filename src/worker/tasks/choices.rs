@@ -10,7 +10,7 @@ use crate::action::staff::Staff;
 use crate::clock::Instant;
 use crate::enrollment::{Enrollment, State};
 use crate::facts::OwnActs;
-use crate::rehearsal::explanation::{ChoiceOutlook, JourneyOutlook, TaskChoice, TaskChoices, WayEnd};
+use crate::rehearsal::explanation::{ChoiceOutlook, JourneyOutlook, NothingFollows, TaskChoice, TaskChoices, WayEnd};
 use crate::rule::functions::count_own_acts;
 use crate::store::views::cli::Filter;
 use crate::worker::enrollments::advancer::{foresee_on, look_ahead};
@@ -50,11 +50,10 @@ async fn choices_of(
     if text("state") != "open" {
         return Ok(None);
     }
-    let nothing = |why: &str| TaskChoices {
+    let nothing = |why: NothingFollows| TaskChoices {
         outcomes: listed_outcomes(&task),
         needs_outcome: false,
-        nothing: Some(why.to_owned()),
-        is_unknown: false,
+        nothing: Some(why),
         stopped: Vec::new(),
         outlooks: Vec::new(),
     };
@@ -63,22 +62,21 @@ async fn choices_of(
         Err(_) => None,
     };
     let Some(enrollment) = enrollment.filter(|one| one.state == State::Active) else {
-        return Ok(Some(nothing("The journey is over: nothing follows from it any more.")));
+        return Ok(Some(nothing(NothingFollows::JourneyOver)));
     };
     let loaded = match shared.loaded(&enrollment.playbook, &enrollment.revision).await? {
         Ok(loaded) => loaded,
         // What cannot be read now may be read again, and go by the outcome then.
         Err(why) => {
-            let unknown = nothing(&format!("Nobody can say what follows: {why}."));
-            return Ok(Some(TaskChoices { needs_outcome: !unknown.outcomes.is_empty(), is_unknown: true, ..unknown }));
+            let unknown = nothing(NothingFollows::Unknown(why.to_string()));
+            return Ok(Some(TaskChoices { needs_outcome: !unknown.outcomes.is_empty(), ..unknown }));
         }
     };
     let Some(seen) = take_snapshots(shared, &loaded, now, std::slice::from_ref(&enrollment)).await?.pop().flatten()
     else {
-        return Ok(Some(nothing("Its account or contact is gone: the journey ends without anything more.")));
+        return Ok(Some(nothing(NothingFollows::SubjectGone)));
     };
-    let stopped = store.stopped().await?.stops.into_iter().filter(|stop| concerns(stop, &task));
-    let stopped = stopped.map(|stop| stop.to_string()).collect();
+    let stopped = store.stopped().await?.stops.into_iter().filter(|stop| concerns(stop, &task)).collect();
     let step = text("step");
     let needs_outcome = loaded.ready.reads_outcome(step, enrollment.step.as_deref());
     let staff = Staff::new(store.colleagues().await?, Default::default());
@@ -106,7 +104,7 @@ async fn choices_of(
         let journey = journey_outlook(shared, &loaded, &after, &staff, &enrollment, way);
         outlooks.push(ChoiceOutlook { choice, journey });
     }
-    Ok(Some(TaskChoices { outcomes, needs_outcome, nothing: None, is_unknown: false, stopped, outlooks }))
+    Ok(Some(TaskChoices { outcomes, needs_outcome, nothing: None, stopped, outlooks }))
 }
 
 /// The outcomes that the task offers; those that the step offers where it has none.

@@ -368,7 +368,7 @@ async fn where_nobody_can_say_what_follows_everything_is_needed() {
     world.sql("update keepwell.revisions set text = 'playbook: [what a newer version reads'").await;
     let later = Arc::new(world.beside(world.store().clone()));
     let said = task_choices(&later, task, at(NOW)).await.unwrap().expect("an open task");
-    assert!(said.is_unknown && said.needs_outcome && said.dismissal_asks(), "{said:?}");
+    assert!(said.is_unknown() && said.needs_outcome && said.dismissal_asks(), "{said:?}");
     assert_eq!(said.outcomes, ["renewed", "worrying", "silent"]);
 }
 
