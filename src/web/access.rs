@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::guard::is_for_customers;
+use super::language::{phrase, say};
 use super::login;
 use super::page::{Notice, Trouble, Web, href};
 use super::{Audience, WebState};
@@ -63,16 +64,19 @@ fn ask(request: &Request) -> Response {
         let pairs = if wanted == "/" { &pairs[..0] } else { &pairs[..] };
         return Redirect::to(&href("/login", pairs)).into_response();
     }
-    let notice =
-        Notice::error("You are not logged in any more, so nothing was done. Log in and do it again.".to_owned());
+    let notice = Notice::error(say!("You are not logged in any more, so nothing was done. Log in and do it again."));
     login::page(StatusCode::UNAUTHORIZED, Some(notice), "", "/").into_response()
 }
 
 fn missing(role: Role) -> &'static str {
     match role {
-        Role::Viewer => "Only users may see this.",
-        Role::Csm => "Only CSMs, operators and admins may do this; your role is to look. An admin can change it.",
-        Role::Operator => "Only operators and admins may do this. Ask one of them; an admin can also change your role.",
-        Role::Admin => "Only admins may do this. Ask one of them.",
+        Role::Viewer => phrase!("Only users may see this."),
+        Role::Csm => {
+            phrase!("Only CSMs, operators and admins may do this; your role is to look. An admin can change it.")
+        }
+        Role::Operator => {
+            phrase!("Only operators and admins may do this. Ask one of them; an admin can also change your role.")
+        }
+        Role::Admin => phrase!("Only admins may do this. Ask one of them."),
     }
 }

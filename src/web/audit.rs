@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::WebState;
 use super::accounts::unreadable;
+use super::language::{say, translated};
 use super::messages::day_named;
 use super::page::{Frame, Trouble, Web, account_href, below, capitalize, href, moment};
 use crate::clock::Instant;
@@ -138,7 +139,7 @@ fn kinds(mut known: Vec<String>, asked: &str) -> Vec<DeedKind> {
 
 /// `Settle`, `Tag answer`.
 fn words(deed: &str) -> String {
-    capitalize(&deed.replace('-', " "))
+    translated(&capitalize(&deed.replace('-', " "))).into_owned()
 }
 
 fn view(row: DeedRow, zone: chrono_tz::Tz) -> DeedView {
@@ -146,7 +147,7 @@ fn view(row: DeedRow, zone: chrono_tz::Tz) -> DeedView {
     DeedView {
         when: moment(row.at, zone),
         by_href: href("/audit", &[("by", &row.by)]),
-        by: row.by,
+        by: translated(&row.by).into_owned(),
         deed: words(&row.deed),
         reason: row.reason,
         details: details.map(|(key, value)| detail(key, value, &row.about)).collect(),
@@ -154,9 +155,11 @@ fn view(row: DeedRow, zone: chrono_tz::Tz) -> DeedView {
 }
 
 fn detail(key: &str, value: &Json, about: &Json) -> DeedDetail {
-    let value = match value {
-        Json::String(text) => text.clone(),
-        other => other.to_string(),
+    let value = match (key, value) {
+        ("class" | "kind" | "as" | "role" | "source" | "channel", Json::String(word)) => translated(word).into_owned(),
+        (_, Json::String(text)) => text.clone(),
+        (_, Json::Bool(true)) => say!("yes"),
+        (_, other) => other.to_string(),
     };
     let href = match key {
         "account" => Some(account_href(&value)),
@@ -169,5 +172,5 @@ fn detail(key: &str, value: &Json, about: &Json) -> DeedDetail {
         }
         _ => None,
     };
-    DeedDetail { label: key.replace('_', " "), value, href }
+    DeedDetail { label: translated(&key.replace('_', " ")).into_owned(), value, href }
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::WebState;
 use super::days::reader_zone;
+use super::language::{phrase, say};
 use super::outlook_words::outlook_lines;
 use super::page::{Frame, Notice, Trouble, Web, account_name, local_path, with_pair};
 use super::task_view::UNASSIGNED;
@@ -60,7 +61,7 @@ pub(super) async fn act(State(web): Web, visitor: Visitor, RawForm(body): RawFor
     let now = web.clock.now();
     let back = local_path(&form.back).to_owned();
     if form.tasks.is_empty() {
-        return Err(refused("No task is ticked, so nothing has changed. Go back and tick some."));
+        return Err(refused(phrase!("No task is ticked, so nothing has changed. Go back and tick some.")));
     }
     let (deed, tasks) = match form.deed.as_str() {
         "complete" => {
@@ -68,8 +69,7 @@ pub(super) async fn act(State(web): Web, visitor: Visitor, RawForm(body): RawFor
             let ready: Vec<Uuid> = lines.iter().filter(|line| line.stays.is_none()).map(|line| line.id).collect();
             if !form.sure || ready.is_empty() {
                 let page = BulkPage { ready: ready.len(), tasks: lines, back };
-                let notice =
-                    (page.ready == 0).then(|| Notice::error("None of these can be completed together.".to_owned()));
+                let notice = (page.ready == 0).then(|| Notice::error(say!("None of these can be completed together.")));
                 return Frame::new(&web, "inbox", notice).await?.page(StatusCode::OK, "bulk.html", page);
             }
             (TaskDeed::Complete { outcome: None }, ready)
@@ -78,17 +78,17 @@ pub(super) async fn act(State(web): Web, visitor: Visitor, RawForm(body): RawFor
             let zone = web.store.task_zone(form.tasks[0]).await?.flatten();
             let zone = reader_zone(zone.as_deref(), web.zone);
             let snooze = Snooze::read(&form.span, now, &web.calendar, zone);
-            let snooze = snooze.ok_or(refused("Please choose until when. The tasks are as they were."))?;
+            let snooze = snooze.ok_or(refused(phrase!("Please choose until when. The tasks are as they were.")))?;
             (TaskDeed::Snooze(snooze), form.tasks.clone())
         }
         "reassign" => {
             let known = web.store.csm_names().await?.iter().any(|(id, _)| *id == form.to);
             if !known && form.to != UNASSIGNED {
-                return Err(refused("Please choose who gets them. The tasks are as they were."));
+                return Err(refused(phrase!("Please choose who gets them. The tasks are as they were.")));
             }
             (TaskDeed::Reassign { to: Some(form.to.clone()).filter(|_| known) }, form.tasks.clone())
         }
-        _ => return Err(refused("Please choose what to do with the tasks. They are as they were.")),
+        _ => return Err(refused(phrase!("Please choose what to do with the tasks. They are as they were."))),
     };
     // What follows may have taken a while to see; the half minute to undo it begins now.
     let act = web.store.act_on_tasks(&tasks, &deed, visitor.actor(), web.clock.now()).await?;
@@ -120,7 +120,7 @@ fn read(body: &[u8]) -> Result<BulkForm, Trouble> {
     form.tasks.sort_unstable();
     form.tasks.dedup();
     if form.tasks.len() > AT_MOST {
-        return Err(refused("These are too many at once: 100 is the limit. Nothing has changed."));
+        return Err(refused(phrase!("These are too many at once: 100 is the limit. Nothing has changed.")));
     }
     Ok(form)
 }
@@ -133,9 +133,13 @@ async fn lines(web: &WebState, tasks: &[Uuid], now: Instant) -> Result<Vec<BulkL
         let choice = TaskChoice::Complete { outcome: None };
         let choices = task_choice(&web.shared, *id, &choice, now).await?;
         let stays = match &choices {
-            None => Some("It is not open any more."),
-            Some(choices) if choices.is_unknown() => Some("Nobody can say what follows from it."),
-            Some(choices) if choices.needs_outcome => Some("It needs an outcome of its own: the journey goes by it."),
+            None => Some(phrase!("It is not open any more. It stays as it is.")),
+            Some(choices) if choices.is_unknown() => {
+                Some(phrase!("Nobody can say what follows from it. It stays as it is."))
+            }
+            Some(choices) if choices.needs_outcome => {
+                Some(phrase!("It needs an outcome of its own: the journey goes by it. It stays as it is."))
+            }
             Some(_) => None,
         };
         let outlook = choices.as_ref().and_then(|choices| choices.outlook(&choice));

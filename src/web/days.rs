@@ -3,6 +3,8 @@
 use chrono::{Datelike, NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 
+use super::language::say;
+use super::page::weekday_date;
 use crate::clock::Instant;
 use crate::playbook::calendar::{Calendar, local_date};
 use crate::zone::find_zone;
@@ -13,27 +15,25 @@ pub(super) fn due_day(due: Instant, now: Instant, zone: Tz, calendar: &Calendar)
     let (day, today) = (local_date(due, zone), local_date(now, zone));
     if due >= now {
         return match (day - today).num_days() {
-            0 => "Today".to_owned(),
-            1 => "Tomorrow".to_owned(),
+            0 => say!("Today"),
+            1 => say!("Tomorrow"),
             _ => named(day, today),
         };
     }
     if day == today {
-        return format!("Today, since {}", due.with_timezone(&zone).format("%H:%M"));
+        return say!("Today, since {time}", time = due.with_timezone(&zone).format("%H:%M"));
     }
-    let late = business_days(day, today, calendar);
-    match late {
+    let since = named(day, today);
+    match business_days(day, today, calendar) {
         // A weekend or a holiday is nobody's delay.
-        0 => format!("Since {}", named(day, today)),
-        1 => format!("Since {}, 1 business day", named(day, today)),
-        _ => format!("Since {}, {late} business days", named(day, today)),
+        0 => say!("Since {day}", day = since),
+        n => say!(n as i64, "Since {day}, 1 business day", "Since {day}, {n} business days", day = since, n = n),
     }
 }
 
 /// `Thu 5 March`, with the year where it is another one.
 pub(super) fn named(day: NaiveDate, today: NaiveDate) -> String {
-    let year = if day.year() == today.year() { String::new() } else { format!(" {}", day.year()) };
-    format!("{}{year}", day.format("%a %-d %B"))
+    weekday_date(day, day.year() != today.year())
 }
 
 /// The zone of whoever does it, else the configuration's.
@@ -51,6 +51,15 @@ fn business_days(after: NaiveDate, until: NaiveDate, calendar: &Calendar) -> usi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::language::PageLanguage;
+
+    #[tokio::test]
+    async fn days_are_said_in_the_readers_language() {
+        let day = |text: &str| text.parse::<NaiveDate>().expect("a date");
+        let of = |text: &'static str| PageLanguage::Chinese.answer(async move { named(day(text), day("2026-03-10")) });
+        assert_eq!(of("2026-03-05").await, "3月5日星期四");
+        assert_eq!(of("2027-01-04").await, "2027年1月4日星期一");
+    }
 
     #[test]
     fn a_day_is_the_readers_and_only_business_days_are_late() {

@@ -10,19 +10,6 @@
 
   // Keys
 
-  const KEYS = [
-    ["j", "the next task"],
-    ["k", "the previous task"],
-    ["e", "complete it"],
-    ["s", "put it off"],
-    ["d", "dismiss it"],
-    ["a", "give it to somebody else"],
-    ["x", "tick it in the list"],
-    ["u", "undo"],
-    ["/", "search"],
-    ["?", "these keys"],
-  ];
-
   const links = () => all(".row a[data-task]");
   // The task that has the focus, else the one that is shown beside the list.
   const current = () => {
@@ -61,26 +48,8 @@
   }
 
   function help() {
-    let dialog = one("dialog.keys");
-    if (!dialog) {
-      dialog = document.createElement("dialog");
-      dialog.className = "keys";
-      dialog.setAttribute("aria-label", "Keys");
-      const list = document.createElement("dl");
-      for (const [key, meaning] of KEYS) {
-        const [term, words] = [document.createElement("dt"), document.createElement("dd")];
-        term.textContent = key;
-        words.textContent = meaning;
-        list.append(term, words);
-      }
-      const close = document.createElement("button");
-      close.textContent = "Close";
-      close.className = "plain";
-      close.addEventListener("click", () => dialog.close());
-      dialog.append(list, close);
-      document.body.append(dialog);
-    }
-    dialog.showModal();
+    const dialog = one("dialog.keys");
+    if (dialog && !dialog.open) dialog.showModal();
   }
 
   const DEEDS = {
@@ -187,7 +156,7 @@
         form.remove();
         return;
       }
-      words.textContent = `${left} s: until then nothing that follows from it happens.`;
+      words.textContent = form.dataset.countdown.replace("{seconds}", left);
       left -= 1;
       setTimeout(tick, 1000);
     };

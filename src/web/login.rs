@@ -9,14 +9,15 @@ use minijinja::context;
 use serde::Deserialize;
 
 use super::WebState;
+use super::language::{phrase, say, translated};
 use super::page::{Notice, Trouble, Web, render};
 use crate::store::users::sessions::LONGEST_SESSION;
 use crate::user::attempts::AttemptScope;
-use crate::user::password::{PasswordError, hash_password, is_password};
+use crate::user::password::{LONGEST, PasswordError, SHORTEST, hash_password, is_password};
 use crate::user::user_name;
 
 /// What is said to whoever cannot log in, whatever the reason.
-const WRONG: &str = "The name or the password is not right.";
+const WRONG: &str = phrase!("The name or the password is not right.");
 
 const USED: Trouble = Trouble::NotFound("This link has been used or has expired. An admin can make a new one.");
 
@@ -71,7 +72,12 @@ pub(super) async fn log_in(
     let scopes = AttemptScope::of_login(&given.name, client);
     if let Err(waiting) = web.store.begin_attempt(&scopes, web.clock.now()).await? {
         let seconds = waiting.num_seconds() + 1;
-        let words = format!("There were too many attempts. Please try again in {seconds} seconds.");
+        let words = say!(
+            seconds,
+            "There were too many attempts. Please try again in 1 second.",
+            "There were too many attempts. Please try again in {n} seconds.",
+            n = seconds
+        );
         let mut response = page(StatusCode::TOO_MANY_REQUESTS, Some(Notice::error(words)), &given.name, then)?;
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.unsigned_abs()));
         return Ok(response);
@@ -85,7 +91,7 @@ pub(super) async fn log_in(
     // A password of nobody is checked as well, so that the answer takes as long.
     let is_right = hashing(&web, move || is_password(&password, kept.as_deref())).await?;
     let Some(name) = name.filter(|_| is_right) else {
-        return page(StatusCode::UNAUTHORIZED, Some(Notice::error(WRONG.to_owned())), &given.name, then);
+        return page(StatusCode::UNAUTHORIZED, Some(Notice::error(translated(WRONG).into_owned())), &given.name, then);
     };
     web.store.forgive_attempt(&scopes, web.clock.now()).await?;
     let before = web.identity.cookie.read(&headers);
@@ -119,12 +125,13 @@ pub(super) async fn set_password(
     let name = web.store.password_link_user(&token, web.clock.now()).await?.ok_or(USED)?;
     let wrong = |words: String| password_page(StatusCode::UNPROCESSABLE_ENTITY, &token, &name, Some(words));
     if given.password != given.again {
-        return wrong("The two passwords are not the same.".to_owned());
+        return wrong(say!("The two passwords are not the same."));
     }
     let hash = match hashing(&web, move || hash_password(&given.password)).await? {
         Ok(hash) => hash,
         Err(PasswordError::NotHashed) => return Err(Trouble::from(PasswordError::NotHashed)),
-        Err(error) => return wrong(format!("{}.", super::page::capitalize(&error.to_string()))),
+        Err(PasswordError::TooShort) => return wrong(say!("A password has at least {n} characters.", n = SHORTEST)),
+        Err(PasswordError::TooLong) => return wrong(say!("A password has at most {n} bytes.", n = LONGEST)),
     };
     let name = web.store.use_password_link(&token, &hash, web.clock.now()).await?.ok_or(USED)?;
     begin(&web, &name, web.identity.cookie.read(&headers), "/").await
@@ -151,12 +158,12 @@ pub(super) fn page(status: StatusCode, notice: Option<Notice>, name: &str, then:
 
 fn password_page(status: StatusCode, token: &str, name: &str, wrong: Option<String>) -> Result<Response, Trouble> {
     let action = super::page::below("/password", token);
-    let shortest = crate::user::password::SHORTEST;
+    let shortest = SHORTEST;
     Ok((status, Html(render("password.html", context! { action, name, wrong, shortest })?)).into_response())
 }
 
 fn unreadable(rejected: FormRejection) -> Trouble {
-    Trouble::refusal(rejected.status(), "The form could not be read. Nothing was done.")
+    Trouble::refusal(rejected.status(), phrase!("The form could not be read. Nothing was done."))
 }
 
 /// A page of ours, from what a link or a form says; another address is the first

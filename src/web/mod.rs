@@ -52,6 +52,7 @@ mod account_contacts;
 mod account_journeys;
 mod account_pauses;
 mod accounts;
+mod address_words;
 mod answers;
 mod approval_outlook;
 mod approvals;

@@ -53,6 +53,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "finding.html",
     "follows.html",
     "head.html",
+    "keys.html",
     "kpi.html",
     "kpi_line.html",
     "kpis.html",

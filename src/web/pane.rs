@@ -8,6 +8,7 @@ use super::accounts::column;
 use super::consequences::ChoicesView;
 use super::fact::number;
 use super::kpis::{HistoryLine, history_line};
+use super::language::{say, translated};
 use super::page::{Trouble, below, moment};
 use super::task_view::{TaskForm, TaskView, views};
 use crate::clock::Instant;
@@ -99,7 +100,8 @@ pub(super) async fn pane(
     let choices = ChoicesView::of(web, id, now).await?;
     let colleagues = if choices.is_some() { colleagues(web).await? } else { Vec::new() };
     let notes = web.store.task_notes(&account, id, NOTES).await?;
-    let note = |one: TaskNote| NoteView { by: one.by, at: moment(one.at, web.zone), note: one.note };
+    let note =
+        |one: TaskNote| NoteView { by: translated(&one.by).into_owned(), at: moment(one.at, web.zone), note: one.note };
     let notes = notes.into_iter().map(note).collect();
     Ok(PaneView { task, choices, around, colleagues, notes, given, back })
 }
@@ -131,7 +133,7 @@ async fn surroundings(web: &WebState, account: &str, contact: &str, now: Instant
         mrr: column(&header.mrr, web.zone),
         renewal: column(&header.renewal_at, web.zone),
         seats: match (count(&header.seats_used), count(&header.seats)) {
-            (Some(used), Some(all)) => Some(format!("{used} of {all}")),
+            (Some(used), Some(all)) => Some(say!("{n} of {all}", n = used, all = all)),
             (None, Some(all)) => Some(all),
             _ => None,
         },
@@ -147,7 +149,9 @@ fn received_view(web: &WebState, mail: ReceivedMail) -> ReceivedView {
     let to = mail.contact_name.filter(|name| !name.is_empty()).or(mail.to_address);
     ReceivedView {
         href: below("/messages", &mail.id.to_string()),
-        subject: mail.subject.unwrap_or_else(|| format!("Step {} of {}", mail.step, mail.playbook)),
+        subject: mail
+            .subject
+            .unwrap_or_else(|| say!("Step {step} of {playbook}", step = mail.step, playbook = mail.playbook)),
         to: to.unwrap_or_default(),
         at: moment(mail.sent_at, web.zone),
         state: mail.state,

@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::address_words::address_trouble;
+use super::language::{phrase, say};
 use super::page::{Frame, Notice, Trouble, Web, below, href, moment};
 use super::visitor::{Proof, Visitor};
 use crate::address::parse_address;
@@ -85,7 +87,7 @@ pub(super) async fn add(
     let csm_id = Some(given.csm.trim()).filter(|csm| !csm.is_empty());
     let user = NewUser { name: &name, role, csm_id, email: email.as_deref(), password: None };
     if !web.store.add_user(user, visitor.actor(), web.clock.now()).await? {
-        return refuse(&web, "There is a user of this name already.".to_owned(), given).await;
+        return refuse(&web, say!("There is a user of this name already."), given).await;
     }
     show_link(&web, &visitor, name).await
 }
@@ -118,13 +120,17 @@ pub(super) async fn change_role(
 /// The name, the role and the address of a user to be, or what is wrong with them.
 fn read(given: &UserForm, visitor: &Visitor) -> Result<(String, Role, Option<String>), String> {
     let name = user_name(&given.name)
-        .ok_or("A name has up to 64 letters without accents, digits, and the characters . _ - + @.")?;
-    let role = Role::of(&given.role).ok_or("Please choose a role.")?;
+        .ok_or_else(|| say!("A name has up to 64 letters without accents, digits, and the characters . _ - + @."))?;
+    let role = Role::of(&given.role).ok_or_else(|| say!("Please choose a role."))?;
     if visitor.proof == Proof::Open && role != Role::Admin {
-        return Err("The first user has to be an admin: from then on everybody logs in.".to_owned());
+        return Err(say!("The first user has to be an admin: from then on everybody logs in."));
     }
     let email = given.email.trim();
-    let email = if email.is_empty() { None } else { Some(parse_address(email).map_err(|error| format!("{error}."))?) };
+    let email = if email.is_empty() {
+        None
+    } else {
+        Some(parse_address(email).map_err(|error| say!("{why}.", why = address_trouble(&error)))?)
+    };
     Ok((name, role, email))
 }
 
@@ -133,8 +139,10 @@ async fn change(web: &WebState, visitor: &Visitor, name: &str, change: UserChang
         UserAnswer::Changed | UserAnswer::Already => Ok(Redirect::to("/people").into_response()),
         UserAnswer::Unknown => Err(UNKNOWN),
         UserAnswer::LastAdmin => {
-            let words =
-                format!("{name} is the last admin: nobody could manage people any more, so nothing has changed.");
+            let words = say!(
+                "{name} is the last admin: nobody could manage people any more, so nothing has changed.",
+                name = name
+            );
             page(web, StatusCode::CONFLICT, Some(Notice::error(words)), UserForm::default(), None).await
         }
     }
@@ -168,10 +176,10 @@ async fn page(
 fn view(web: &WebState, user: User, csms: &[(String, String)]) -> UserView {
     let at = |at| moment(at, web.zone);
     let state = match (user.disabled_at, user.link_until, user.has_password) {
-        (Some(since), ..) => format!("Disabled {}", at(since)),
-        (None, Some(until), _) => format!("Has a link until {}", at(until)),
-        (None, None, true) => "Logs in with a password".to_owned(),
-        (None, None, false) => "No password".to_owned(),
+        (Some(since), ..) => say!("Disabled {at}", at = at(since)),
+        (None, Some(until), _) => say!("Has a link until {at}", at = at(until)),
+        (None, None, true) => say!("Logs in with a password"),
+        (None, None, false) => say!("No password"),
     };
     let csm_name =
         |id: String| csms.iter().find(|(known, _)| *known == id).map_or(id.clone(), |(_, name)| name.clone());
@@ -189,5 +197,5 @@ fn view(web: &WebState, user: User, csms: &[(String, String)]) -> UserView {
 }
 
 fn unreadable(rejected: FormRejection) -> Trouble {
-    Trouble::refusal(rejected.status(), "The form could not be read. Nothing was done.")
+    Trouble::refusal(rejected.status(), phrase!("The form could not be read. Nothing was done."))
 }

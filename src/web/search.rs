@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::accounts::unreadable;
+use super::language::say;
 use super::page::{Frame, Trouble, Web, account_href, below, href};
 use crate::store::views::web::{AccountFilter, AccountRow, FoundById};
 
@@ -73,27 +74,27 @@ fn account(row: AccountRow) -> Found {
         (Some(name), Some(email)) => Some(format!("{name}, {email}")),
         (name, email) => name.or(email),
     };
-    let csm = row.csm_name.or(row.csm_id).map(|csm| format!("CSM {csm}"));
+    let csm = row.csm_name.or(row.csm_id).map(|csm| say!("CSM {who}", who = csm));
     let tasks = match row.open_tasks {
         0 => None,
-        1 => Some("1 open task".to_owned()),
-        open => Some(format!("{open} open tasks")),
+        open => Some(say!(open, "1 open task", "{n} open tasks", n = open)),
     };
     Found {
         href: account_href(&row.id),
-        kind: "Account".to_owned(),
+        kind: say!("Account"),
         name: row.name.unwrap_or_else(|| row.id.clone()),
         more: Some(row.id).into_iter().chain(contact).chain(csm).chain(tasks).collect(),
     }
 }
 
 fn by_id(found: FoundById) -> Found {
-    let kind = match found.path.as_str() {
-        "/tasks" => "Task",
-        "/messages" => "Message",
-        _ => "Enrollment",
+    let (kind, href) = match found.path.as_str() {
+        "/tasks" => (say!("Task"), below(&found.path, &found.id)),
+        "/messages" => (say!("Message"), below(&found.path, &found.id)),
+        _ => (say!("Enrollment"), account_href(&found.id)),
     };
-    let of = Some(found.account_id).filter(|account| !account.is_empty()).map(|account| format!("of {account}"));
-    let href = if kind == "Enrollment" { account_href(&found.id) } else { below(&found.path, &found.id) };
-    Found { href, kind: kind.to_owned(), name: found.words, more: of.into_iter().collect() }
+    let of = Some(found.account_id)
+        .filter(|account| !account.is_empty())
+        .map(|account| say!("of {account}", account = account));
+    Found { href, kind, name: found.words, more: of.into_iter().collect() }
 }

@@ -19,10 +19,10 @@ pub(super) fn target_words(target: &StopTarget) -> String {
 
 /// `the playbook welcome (by mia: a wrong list)`: a stop with who wanted it, and why.
 pub(super) fn stop_words(stop: &Stop) -> String {
-    let target = target_words(&stop.target);
+    let (target, by) = (target_words(&stop.target), translated(&stop.by));
     match &stop.reason {
-        Some(reason) => say!("{target} (by {who}: {reason})", target = target, who = stop.by, reason = reason),
-        None => say!("{target} (by {who})", target = target, who = stop.by),
+        Some(reason) => say!("{target} (by {who}: {reason})", target = target, who = by, reason = reason),
+        None => say!("{target} (by {who})", target = target, who = by),
     }
 }
 
@@ -51,7 +51,7 @@ mod tests {
             let stop = Stop { reason: None, ..stop };
             assert_eq!(stop_words(&stop), stop.to_string());
             let chinese = PageLanguage::Chinese.answer(async { stop_words(&stop) }).await;
-            assert!(chinese.contains("（由 mia 停止）") && !chinese.contains(" by "), "{chinese}");
+            assert!(chinese.contains("（停止人：mia）") && !chinese.contains(" by "), "{chinese}");
         }
     }
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::WebState;
 use super::consequences::{ChoicesView, REASONS};
 use super::days::reader_zone;
+use super::language::{phrase, say, translated};
 use super::page::{Frame, Notice, Trouble, Web, href, local_path, moment, with_pair};
 use super::pane::{PaneView, pane};
 use super::task_view::{TaskForm, UNASSIGNED};
@@ -50,13 +51,14 @@ pub(super) async fn complete(
     let (id, given) = sent(&id, form)?;
     let outcome = given.outcome.trim();
     if outcome.chars().count() > LONGEST {
-        return again(&web, id, "The outcome is too long: 200 characters are the limit.", given).await;
+        return again(&web, id, phrase!("The outcome is too long: 200 characters are the limit."), given).await;
     }
     let outcome = Some(outcome).filter(|text| !text.is_empty()).map(str::to_owned);
     if outcome.is_none()
         && ChoicesView::of(&web, id, web.clock.now()).await?.is_some_and(|choices| choices.needs_outcome)
     {
-        let words = "Please say with which outcome: a later step of the journey goes by it. The task is still open.";
+        let words =
+            phrase!("Please say with which outcome: a later step of the journey goes by it. The task is still open.");
         return again(&web, id, words, given).await;
     }
     carry_out(&web, &visitor, id, TaskDeed::Complete { outcome }, given).await
@@ -77,16 +79,18 @@ pub(super) async fn dismiss(
         _ => words.to_owned(),
     };
     if because.is_empty() {
-        return again(&web, id, "Please say why the task is not needed. It is still open.", given).await;
+        return again(&web, id, phrase!("Please say why the task is not needed. It is still open."), given).await;
     }
     if because.chars().count() > LONGEST {
-        return again(&web, id, "The reason is too long: 200 characters are the limit.", given).await;
+        return again(&web, id, phrase!("The reason is too long: 200 characters are the limit."), given).await;
     }
     let deed = match given.rest.as_str() {
         "stop" => TaskDeed::Stop { because },
         "go" => TaskDeed::Dismiss { because },
         _ if ChoicesView::of(&web, id, web.clock.now()).await?.is_some_and(|choices| choices.asks_rest) => {
-            let words = "Please say whether the journey goes on or stops: a mail would follow. The task is still open.";
+            let words = phrase!(
+                "Please say whether the journey goes on or stops: a mail would follow. The task is still open."
+            );
             return again(&web, id, words, given).await;
         }
         _ => TaskDeed::Dismiss { because },
@@ -107,7 +111,7 @@ pub(super) async fn snooze(
     let zone = reader_zone(zone.as_deref(), web.zone);
     match Snooze::read(until, web.clock.now(), &web.calendar, zone) {
         Some(snooze) => carry_out(&web, &visitor, id, TaskDeed::Snooze(snooze), given).await,
-        None => again(&web, id, "Please choose a later day. The task is as it was.", given).await,
+        None => again(&web, id, phrase!("Please choose a later day. The task is as it was."), given).await,
     }
 }
 
@@ -121,7 +125,7 @@ pub(super) async fn reassign(
     let (id, given) = sent(&id, form)?;
     let known = web.store.csm_names().await?.iter().any(|(csm, _)| *csm == given.to);
     if !known && given.to != UNASSIGNED {
-        return again(&web, id, "Please choose who gets the task. It is as it was.", given).await;
+        return again(&web, id, phrase!("Please choose who gets the task. It is as it was."), given).await;
     }
     carry_out(&web, &visitor, id, TaskDeed::Reassign { to: Some(given.to.clone()).filter(|_| known) }, given).await
 }
@@ -162,7 +166,9 @@ pub(super) fn sent(id: &str, form: Result<Form<TaskForm>, FormRejection>) -> Res
     let id = id.parse().map_err(|_| UNKNOWN)?;
     match form {
         Ok(Form(given)) => Ok((id, given)),
-        Err(rejected) => Err(Trouble::refusal(rejected.status(), "The form could not be read. The task is unchanged.")),
+        Err(rejected) => {
+            Err(Trouble::refusal(rejected.status(), phrase!("The form could not be read. The task is unchanged.")))
+        }
     }
 }
 
@@ -180,11 +186,11 @@ async fn carry_out(
             Ok(Redirect::to(&with_pair(local_path(&given.back), "act", &act.to_string())).into_response())
         }
         TaskChange::NotOpen => {
-            let notice = Notice::error("The task was not open any more, so nothing has changed.".to_owned());
+            let notice = Notice::error(say!("The task was not open any more, so nothing has changed."));
             page(web, id, StatusCode::CONFLICT, Some(notice), given).await
         }
         TaskChange::NoSuchOutcome => {
-            again(web, id, "The task does not offer this outcome. It is still open.", given).await
+            again(web, id, phrase!("The task does not offer this outcome. It is still open."), given).await
         }
         TaskChange::Unknown => Err(UNKNOWN),
     }
@@ -194,36 +200,40 @@ async fn carry_out(
 pub(super) async fn act_notice(web: &WebState, act: Uuid) -> Result<Option<Notice>, Trouble> {
     let Some(recent) = web.store.recent_act(act).await? else { return Ok(None) };
     if recent.undone_at.is_some() {
-        return Ok(Some(Notice::done(format!("Undone: {}", about(&recent)))));
+        return Ok(Some(Notice::done(say!("Undone: {what}", what = about(&recent)))));
     }
-    let what = match recent.kind.as_str() {
-        "complete" => format!("Completed: {}", about(&recent)),
-        "dismiss" => format!("Dismissed: {}", about(&recent)),
-        "stop" => format!("Dismissed, and the journey stops: {}", about(&recent)),
+    let what = about(&recent);
+    let done = match recent.kind.as_str() {
+        "complete" => say!("Completed: {what}", what = what),
+        "dismiss" => say!("Dismissed: {what}", what = what),
+        "stop" => say!("Dismissed, and the journey stops: {what}", what = what),
         "snooze" => match recent.snoozed_until {
-            Some(until) => format!("Put off until {}: {}", moment(until, web.zone), about(&recent)),
-            None => format!("Put off: {}", about(&recent)),
+            Some(until) => say!("Put off until {at}: {what}", at = moment(until, web.zone), what = what),
+            None => say!("Put off: {what}", what = what),
         },
         _ => {
             let names = web.store.csm_names().await?;
-            let to = recent.assignee.as_ref().map_or("nobody", |to| {
-                names.iter().find(|(id, _)| id == to).map_or(to.as_str(), |(_, name)| name.as_str())
-            });
-            format!("Given to {to}: {}", about(&recent))
+            let name = |to: &String| {
+                names.iter().find(|(id, _)| id == to).map_or_else(|| to.clone(), |(_, name)| name.clone())
+            };
+            match recent.assignee.as_ref().map(name) {
+                Some(who) => say!("Given to {who}: {what}", who = who, what = what),
+                None => say!("Given to nobody: {what}", what = what),
+            }
         }
     };
-    let notice = Notice::done(what);
+    let notice = Notice::done(done);
     let left = (recent.undo_until - web.clock.now()).num_seconds();
     Ok(Some(if left > 0 { notice.with_undo(act, left) } else { notice }))
 }
 
 fn about(act: &RecentAct) -> String {
-    if act.tasks == 1 { act.title.clone() } else { format!("{} tasks", act.tasks) }
+    if act.tasks == 1 { act.title.clone() } else { say!(act.tasks, "1 task", "{n} tasks", n = act.tasks) }
 }
 
 /// The page once more, with what was typed and what is wrong with it.
 pub(super) async fn again(web: &WebState, id: Uuid, words: &str, given: TaskForm) -> Result<Response, Trouble> {
-    page(web, id, StatusCode::UNPROCESSABLE_ENTITY, Some(Notice::error(words.to_owned())), given).await
+    page(web, id, StatusCode::UNPROCESSABLE_ENTITY, Some(Notice::error(translated(words).into_owned())), given).await
 }
 
 async fn page(

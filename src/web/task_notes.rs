@@ -6,6 +6,7 @@ use axum::extract::{Path, RawForm, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use uuid::Uuid;
 
+use super::language::phrase;
 use super::page::{Trouble, Web, local_path, with_pair};
 use super::task::{UNKNOWN, again, sent};
 use super::task_view::TaskForm;
@@ -41,10 +42,10 @@ pub(super) async fn note(
     let (id, given) = sent(&id, form)?;
     let note = given.note.trim();
     if note.is_empty() {
-        return again(&web, id, "A note needs some words.", given).await;
+        return again(&web, id, phrase!("A note needs some words."), given).await;
     }
     if note.chars().count() > LONGEST {
-        return again(&web, id, "The note is too long: 2,000 characters are the limit.", given).await;
+        return again(&web, id, phrase!("The note is too long: 2,000 characters are the limit."), given).await;
     }
     if !web.store.note_on_task(id, note, visitor.actor(), web.clock.now()).await? {
         return Err(UNKNOWN);

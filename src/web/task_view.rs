@@ -7,8 +7,10 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::WebState;
+use super::consequences::REASONS;
 use super::days::{due_day, reader_zone};
 use super::fact::{self, Fact};
+use super::language::{say, translated};
 use super::page::{Trouble, account_href, account_name, below, date, moment};
 use crate::catalog;
 use crate::clock::Instant;
@@ -38,14 +40,13 @@ pub(super) struct TaskView {
     description: Option<String>,
     checklist: Vec<Item>,
     outcomes: Vec<String>,
-    assignee: Option<String>,
+    /// Who does it, and for whom they cover.
+    assignee: String,
     state: String,
     ended: Option<String>,
     outcome: Option<String>,
     /// Until when it is put off.
     snoozed: Option<String>,
-    /// For whom the assignee covers.
-    covers: Option<String>,
     /// Who had it before, and since when they have it no more.
     handed: Option<String>,
     /// When the manager was notified.
@@ -87,19 +88,30 @@ fn view(web: &WebState, row: TaskRow, abouts: &HashMap<(String, String), String>
     let ended = row.ended_at.map(|at| {
         let at = moment(at, web.zone);
         match row.state.as_str() {
-            "done" => format!("Completed {at}"),
-            "dismissed" => format!("Dismissed {at}"),
-            _ => format!("Closed by itself {at}"),
+            "done" => say!("Completed {at}", at = at),
+            "dismissed" => say!("Dismissed {at}", at = at),
+            _ => say!("Closed by itself {at}", at = at),
         }
     });
+    let assignee = match (row.assignee_name.or(row.assignee), row.reason.as_deref().filter(|_| row.state == "open")) {
+        (None, _) => say!("Nobody yet"),
+        (Some(who), None) => who,
+        (Some(who), Some(reason)) => match (reason.strip_prefix("covers for "), reason.strip_prefix("took over from "))
+        {
+            (Some(whom), _) => say!("{who}, who covers for {whom}", who = who, whom = whom),
+            (_, Some(whom)) => say!("{who}, who took over from {whom}", who = who, whom = whom),
+            (None, None) => say!("{who}, who {reason}", who = who, reason = reason),
+        },
+    };
     TaskView {
         id: row.id,
+        assignee,
         title: row.title,
         account_name: account_name(row.account_name, &row.account_id),
         account_href: account_href(&row.account_id),
         account: row.account_id,
         contact: row.contact_name,
-        reason: about.unwrap_or_else(|| format!("The playbook {} asks for it.", row.playbook)),
+        reason: about.unwrap_or_else(|| say!("The playbook {playbook} asks for it.", playbook = row.playbook)),
         seen: row.enrolled_at.map(|at| date(at, web.zone)),
         facts: fact::all(&row.evidence, web.zone),
         due: row.due_at.map(|due| due_day(due, now, reader_zone(row.timezone.as_deref(), web.zone), &web.calendar)),
@@ -109,22 +121,33 @@ fn view(web: &WebState, row: TaskRow, abouts: &HashMap<(String, String), String>
         description: row.description,
         checklist: items(&row.checklist, &row.ticked),
         outcomes: texts(&row.outcomes),
-        assignee: row.assignee_name.or(row.assignee),
         snoozed: row
             .snoozed_until
             .filter(|until| row.state == "open" && *until > now)
             .map(|until| moment(until, web.zone)),
         escalated: row.escalated_at.map(|at| moment(at, web.zone)),
-        handed: row.handed_from.zip(row.handed_at).map(|(from, at)| format!("From {from}, {}", moment(at, web.zone))),
-        covers: row.reason.clone().filter(|_| row.state == "open"),
+        handed: row
+            .handed_from
+            .zip(row.handed_at)
+            .map(|(from, at)| say!("From {who}, {at}", who = from, at = moment(at, web.zone))),
         state: row.state,
         ended,
-        outcome: row.outcome.or(row.reason),
+        outcome: row.outcome.or(row.reason.map(|reason| why_ended(&reason))),
         created: moment(row.created_at, web.zone),
         playbook_href: below("/playbooks", &row.playbook),
         playbook: row.playbook,
         step: row.step,
         enrollment: row.enrollment_id,
+    }
+}
+
+/// Why a task ended: a reason that the form offers is said, and a person's own words stand behind it.
+fn why_ended(reason: &str) -> String {
+    let (begin, own) = reason.split_once(": ").unwrap_or((reason, ""));
+    match (REASONS.contains(&begin), own) {
+        (true, "") => translated(begin).into_owned(),
+        (true, own) => say!("{what}: {reason}", what = translated(begin), reason = own),
+        (false, _) => translated(reason).into_owned(),
     }
 }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::WebState;
 use super::accounts::column;
 use super::days::{due_day, named, reader_zone};
+use super::language::say;
 use super::page::{Frame, Trouble, Web, account_href, account_name, href};
 use super::pane::{Colleague, PaneView, colleagues, pane};
 use super::task::act_notice;
@@ -28,8 +29,6 @@ const AT_MOST: i64 = 50;
 
 /// What stands in a link for the tasks of all colleagues.
 pub(super) const EVERYBODY: &str = "everybody";
-
-const NOBODY: &str = "Unassigned";
 
 /// What the page is asked for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -156,7 +155,7 @@ struct TodayLine {
     /// Where anybody's tasks are shown.
     assignee: Option<String>,
     snoozed: Option<String>,
-    /// `2 of 3`, of a checklist that is begun.
+    /// `2 of 3 ticked`, of a checklist that is begun.
     ticked: Option<String>,
     current: bool,
 }
@@ -190,7 +189,7 @@ pub(super) async fn show(
             // Somebody's last task may just have been done, by an address or by
             // a colleague who has left.
             Inbox::Of(who) if who.contains('@') || !asked.act.is_empty() || is_own(who) => who.clone(),
-            Inbox::Unassigned => NOBODY.to_owned(),
+            Inbox::Unassigned => say!("Unassigned"),
             _ => return Err(Trouble::NotFound("There is no such colleague.")),
         },
     };
@@ -292,10 +291,10 @@ fn people(
             current: which == *inbox,
         }
     };
-    let mut people = vec![person("Everybody".to_owned(), counts.iter().map(|one| one.open).sum(), Inbox::Everybody)];
+    let mut people = vec![person(say!("Everybody"), counts.iter().map(|one| one.open).sum(), Inbox::Everybody)];
     people.extend(counts.iter().map(|one| match &one.assignee {
         Some(who) => person(one.name.clone().unwrap_or_else(|| who.clone()), one.open, Inbox::Of(who.clone())),
-        None => person(NOBODY.to_owned(), one.open, Inbox::Unassigned),
+        None => person(say!("Unassigned"), one.open, Inbox::Unassigned),
     }));
     people
 }
@@ -323,17 +322,17 @@ fn matter(counts: &[TodayCount], filter: &TodayFilter) -> Option<i64> {
 
 /// The ways to look at the list.
 fn chips(counts: &[TodayCount], asked: &TodayQuery) -> Vec<Chip> {
-    let chip = |label: &str, count: i64, overdue: &str, snoozed: &str| Chip {
+    let chip = |label: String, count: i64, overdue: &str, snoozed: &str| Chip {
         id: String::new(),
-        label: label.to_owned(),
+        label,
         count,
         href: asked.href(&[("overdue", overdue), ("snoozed", snoozed), ("page", "")]),
         current: asked.overdue.is_empty() == overdue.is_empty() && asked.snoozed.is_empty() == snoozed.is_empty(),
     };
     vec![
-        chip("Open", counts.iter().map(|one| one.open).sum(), "", ""),
-        chip("Overdue", counts.iter().map(|one| one.overdue).sum(), "1", ""),
-        chip("Put off", counts.iter().map(|one| one.snoozed).sum(), "", "1"),
+        chip(say!("Open"), counts.iter().map(|one| one.open).sum(), "", ""),
+        chip(say!("Overdue"), counts.iter().map(|one| one.overdue).sum(), "1", ""),
+        chip(say!("Put off"), counts.iter().map(|one| one.snoozed).sum(), "", "1"),
     ]
 }
 
@@ -393,11 +392,11 @@ fn line(
         due: row.due_at.map(|due| due_day(due, now, zone, &web.calendar)),
         overdue: row.due_at.is_some_and(|due| due < now),
         assignee: match &filter.inbox {
-            Inbox::Everybody => Some(row.assignee_name.or(row.assignee).unwrap_or_else(|| NOBODY.to_owned())),
+            Inbox::Everybody => Some(row.assignee_name.or(row.assignee).unwrap_or_else(|| say!("Unassigned"))),
             _ => None,
         },
         snoozed: snoozed.map(|until| named(local_date(until, zone), local_date(now, zone))),
-        ticked: (row.ticked > 0 && row.items > 0).then(|| format!("{} of {}", row.ticked, row.items)),
+        ticked: (row.ticked > 0 && row.items > 0).then(|| say!("{n} of {all} ticked", n = row.ticked, all = row.items)),
         current: current == Some(row.id),
         id: row.id,
         title: row.title,

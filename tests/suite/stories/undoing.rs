@@ -332,6 +332,7 @@ async fn a_choice_says_that_mail_of_the_account_is_paused() {
     let world = calling(&["a1", "a2"]).await;
     world.stop(StopTarget::AccountMail { account: "a1".to_owned(), class: Class::Lifecycle }, NOW).await;
     let stopped = choices(&world, task_of(&world, "a1", "call").await, NOW).await.stopped;
+    let stopped: Vec<String> = stopped.iter().map(ToString::to_string).collect();
     assert_eq!(stopped, ["lifecycle mail to the account a1 (by a test)"]);
     assert!(choices(&world, task_of(&world, "a2", "call").await, NOW).await.stopped.is_empty());
 }

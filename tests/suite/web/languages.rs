@@ -46,3 +46,141 @@ async fn what_a_form_did_is_said_in_the_readers_language() {
         .body(Body::from("outcome="));
     site.send(form.expect("a request")).await.shows("没有这项任务。");
 }
+
+async fn chinese(site: &Site, path: &str) -> Answer {
+    let answer = page(site, path, &[(header::ACCEPT_LANGUAGE, "zh")]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
+    answer
+}
+
+/// The texts and the spoken attributes of a page, without code and what is written in a language of its own.
+fn texts(html: &str) -> Vec<String> {
+    let mut shown = html.to_owned();
+    for (begin, end) in [("<script", "</script>"), ("<style", "</style>"), ("<code", "</code>"), ("<pre", "</pre>")] {
+        while let Some((before, rest)) = shown.split_once(begin) {
+            let after = rest.split_once(end).map_or("", |(_, after)| after);
+            shown = format!("{before}{after}");
+        }
+    }
+    let mut texts = Vec::new();
+    for part in shown.split('<').skip(1) {
+        let (tag, text) = part.split_once('>').unwrap_or((part, ""));
+        for name in [" aria-label=\"", " title=\"", " placeholder=\"", " alt=\"", " data-label=\""] {
+            texts.extend(tag.split_once(name).and_then(|(_, rest)| rest.split('"').next()).map(str::to_owned));
+        }
+        let names_language = tag.split(' ').any(|part| part == "lang=\"en\"");
+        texts.extend(Some(text.to_owned()).filter(|_| !names_language));
+    }
+    texts
+}
+
+/// Fails where a page in Chinese has an English word that is none of these, which are data or the same in Chinese.
+#[track_caller]
+fn has_no_english(answer: &Answer, data: &[&str]) {
+    const NAMES: [&str; 9] = ["Keepwell", "KPI", "CSM", "MRR", "NPS", "NRR", "GRR", "CSV", "YAML"];
+    let mut found = Vec::new();
+    for text in texts(&answer.body) {
+        let known = data.iter().fold(text.clone(), |text, known| text.replace(known, " "));
+        let words = known.split(|letter: char| !letter.is_ascii_alphabetic() && !"'&;".contains(letter));
+        let is_english = |word: &&str| word.len() > 2 && !word.contains('&') && !NAMES.contains(word);
+        if words.filter(is_english).next().is_some() {
+            found.push(text);
+        }
+    }
+    assert!(found.is_empty(), "English in a page in Chinese: {found:#?}");
+}
+
+#[tokio::test]
+async fn pages_of_work_are_in_chinese() {
+    let site = Site::filled().await;
+    let names =
+        ["Ines Falk", "csm-1", "Fjord &lt;b&gt;&amp; Sons&lt;/b&gt;", "Call Fjord", "Call Plain", "Plain", "a-1"];
+    let authored = ["Read the last ticket", "Nobody has this one", "Nobody logs in any more.", "Three steps", "rescue"];
+    let data = [
+        &names[..],
+        &authored,
+        &[
+            "reached",
+            "Reached",
+            "no answer",
+            "No answer",
+            "kim@fjord.example",
+            "fjord",
+            "nothing-like-it",
+            "call",
+            "login",
+            "mia",
+            "UTC",
+        ],
+    ];
+    let data = data.concat();
+    let (task, closed) = (format!("/tasks/{TASK}"), format!("/tasks/{CLOSED}"));
+    for (path, title, words) in [
+        ("/", "今日：Ines Falk", "已逾期：3月1日星期日起，已过 1 个工作日"),
+        ("/?csm=everybody&snoozed=1", "今日：所有人", "没有符合条件的任务。"),
+        ("/?csm=unassigned", "今日：未分配", "尚未分配"),
+        (&task, "Call Fjord", "旅程的其余部分怎么办？"),
+        (&closed, "Call Plain", "自动关闭于"),
+        ("/search?q=fjord", "搜索：fjord", "1 项未完成任务"),
+        ("/search?q=nothing-like-it", "搜索：nothing-like-it", "没有找到。"),
+        ("/audit", "操作记录", "还没有任何操作。"),
+        ("/people", "人员", "添加第一个用户后"),
+    ] {
+        let page = chinese(&site, path).await;
+        page.shows(&format!("<title>{title}"));
+        page.shows(words);
+        has_no_english(&page, &data);
+    }
+    let form = |path: &str, body: &str| {
+        let request = request("POST", path)
+            .header("sec-fetch-site", "same-origin")
+            .header(header::ACCEPT_LANGUAGE, "zh")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        site.send(request.body(Body::from(body.to_owned())).expect("a request"))
+    };
+    let together = form("/", &format!("id={TASK}&deed=complete")).await;
+    together.shows("这些任务都不能一起完成。");
+    has_no_english(&together, &data);
+    let unsaid = form(&format!("{task}/dismiss"), "because=").await;
+    unsaid.shows("请说明为什么不需要处理此任务。");
+    has_no_english(&unsaid, &data);
+    let done = form(&format!("{task}/dismiss"), "why=not+relevant&rest=go&back=%2F%3Fcsm%3Dcsm-1").await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER);
+    let list = chinese(&site, done.header(header::LOCATION)).await;
+    list.shows("已关闭（不处理）：Call Fjord");
+    list.shows("data-countdown=\"{seconds} 秒内，后续动作不会发生。\"");
+    has_no_english(&list, &data);
+    let dismissed = chinese(&site, &task).await;
+    dismissed.shows("（未处理）：<strong>不相关</strong>");
+    let audit = chinese(&site, "/audit").await;
+    audit.shows("<strong>关闭任务（不处理）</strong>");
+    has_no_english(&audit, &data);
+
+    site.post("/stops/stop", "what=mail%3Amarketing%3Aa-1").await;
+    chinese(&site, "/").await.shows("已停止：发给客户 a-1 的营销邮件（停止人：同事）。");
+}
+
+#[tokio::test]
+async fn whoever_logs_in_reads_chinese() {
+    let site = Site::empty().await;
+    let headers = [(header::ACCEPT_LANGUAGE, "zh")];
+    let added = request("POST", "/people")
+        .header("sec-fetch-site", "same-origin")
+        .header(header::ACCEPT_LANGUAGE, "zh")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from("name=mia&role=admin"));
+    let people = site.send(added.expect("a request")).await;
+    people.shows("<strong>mia</strong> 可在 24 小时内用此链接设置一次密码。");
+    people.shows("没有密码");
+    has_no_english(&people, &["mia"]);
+    let link = people
+        .body
+        .split("<code>")
+        .find_map(|part| part.split("</code>").next().filter(|url| url.contains("/password/")));
+    let link = link.and_then(|url| url.find("/password/").map(|at| url[at..].to_owned())).expect("a link");
+    for (path, title) in [("/login", "<title>登录"), (&link, "<title>设置密码")] {
+        let page = page(&site, path, &headers).await;
+        page.shows(title);
+        has_no_english(&page, &["mia"]);
+    }
+}
