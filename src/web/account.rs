@@ -16,6 +16,7 @@ use super::account_contacts::{ContactView, contacts, is_there};
 use super::account_pauses::{PausesView, UNKNOWN};
 use super::accounts::{column, unreadable};
 use super::goals::{GoalView, goal_views};
+use super::language::{phrase, say, translated};
 use super::page::{Frame, Notice, Trouble, Web, account_href, below, date, href, moment};
 use super::reports::{LISTED, ReportLine, report_lines};
 use super::stages::{MoveView, moves_of};
@@ -238,16 +239,16 @@ pub(super) async fn show(
 /// What a form has done, in words.
 fn notice(done: &str) -> Option<Notice> {
     let words = match done {
-        "was-paused" => "It was paused already; your reason was not kept.",
-        "paused" => "Paused. It stands below, with who did it, until somebody resumes it.",
-        "resumed" => "Resumed.",
-        "was-not-paused" => "It was not paused any more.",
-        "enrolled" => "Enrolled. The journey begins at the next look of the daemon.",
-        "held-out" => "Entered, but held out for comparison: it gets nothing of the playbook.",
-        "cancelled" => "Cancelled: the journey has ended.",
+        "was-paused" => say!("It was paused already; your reason was not kept."),
+        "paused" => say!("Paused. It stands below, with who did it, until somebody resumes it."),
+        "resumed" => say!("Resumed."),
+        "was-not-paused" => say!("It was not paused any more."),
+        "enrolled" => say!("Enrolled. The journey begins at the next look of the daemon."),
+        "held-out" => say!("Entered, but held out for comparison: it gets nothing of the playbook."),
+        "cancelled" => say!("Cancelled: the journey has ended."),
         _ => return None,
     };
-    Some(Notice::done(words.to_owned()))
+    Some(Notice::done(words))
 }
 
 /// When each day begins on which events are counted.
@@ -273,21 +274,21 @@ fn header_views(web: &WebState, header: AccountHeader, health: Option<String>) -
         href: None,
     };
     let seats = match (known(&header.seats_used), known(&header.seats)) {
-        (Some(used), Some(seats)) => Some(format!("{used} of {seats}")),
-        (Some(used), None) => Some(format!("{used} used")),
+        (Some(used), Some(seats)) => Some(say!("{used} of {seats}", used = used, seats = seats)),
+        (Some(used), None) => Some(say!("{used} used", used = used)),
         (None, seats) => seats,
     };
     let csm_href = header.csm_id.as_deref().map(|csm| href("/accounts", &[("csm", csm)]));
     let mut views = vec![
-        view("Tier", known(&header.tier)),
-        view("MRR", known(&header.mrr)),
-        view("Renewal", known(&header.renewal_at)),
-        view("Seats", seats),
-        HeaderView { href: csm_href, ..view("CSM", header.csm_name.or(header.csm_id)) },
-        view("Signed up", known(&header.signed_up_at)),
+        view(phrase!("Tier"), known(&header.tier)),
+        view(phrase!("MRR"), known(&header.mrr)),
+        view(phrase!("Renewal"), known(&header.renewal_at)),
+        view(phrase!("Seats"), seats),
+        HeaderView { href: csm_href, ..view(phrase!("CSM"), header.csm_name.or(header.csm_id)) },
+        view(phrase!("Signed up"), known(&header.signed_up_at)),
     ];
-    views.extend(health.map(|health| view("Health", Some(health))));
-    views.extend(header.stage.map(|stage| view("Stage", Some(stage))));
+    views.extend(health.map(|health| view(phrase!("Health"), Some(health))));
+    views.extend(header.stage.map(|stage| view(phrase!("Stage"), Some(stage))));
     views
 }
 
@@ -299,7 +300,7 @@ fn score_views(web: &WebState, scores: Vec<ScoreRow>, contact: &dyn Fn(&str) -> 
         (change.abs() >= 0.05).then(|| format!("{}{}", if change > 0.0 { "+" } else { "−" }, number(change.abs())))
     };
     let factor = |one: FactorMove| FactorView {
-        value: one.value.map_or_else(|| "missing".to_owned(), number),
+        value: one.value.map_or_else(|| say!("missing"), number),
         change: change(one.value, one.before),
         id: one.factor,
     };
@@ -341,7 +342,7 @@ fn task(web: &WebState, row: TaskRow, now: Instant) -> OpenTaskView {
     OpenTaskView {
         href: below("/tasks", &row.id.to_string()),
         title: row.title,
-        assignee: row.assignee_name.or(row.assignee).unwrap_or_else(|| "Unassigned".to_owned()),
+        assignee: row.assignee_name.or(row.assignee).unwrap_or_else(|| say!("Unassigned")),
         due: row.due_at.map(|due| moment(due, web.zone)),
         overdue: row.due_at.is_some_and(|due| due < now),
         snoozed: row.snoozed_until.filter(|until| *until > now).map(|until| moment(until, web.zone)),
@@ -360,10 +361,12 @@ fn playbook_line(
     let is_in = on_way > 0;
     let latest = of_it.iter().filter_map(|row| Some((row.ended_at?, *row))).max_by_key(|(ended, _)| *ended);
     let standing = match (on_way, latest) {
-        (1, _) => "In it now".to_owned(),
-        (0, None) => "Never in it".to_owned(),
-        (0, Some((ended, row))) => format!("Ended {}: {}", date(ended, web.zone), row.state),
-        (many, _) => format!("In it now, {many} times"),
+        (1, _) => say!("In it now"),
+        (0, None) => say!("Never in it"),
+        (0, Some((ended, row))) => {
+            say!("Ended {day}: {state}", day = date(ended, web.zone), state = translated(&row.state))
+        }
+        (many, _) => say!("In it now, {n} times", n = many),
     };
     PlaybookLine {
         href: below("/playbooks", &id),

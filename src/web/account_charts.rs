@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, Duration, Months, NaiveTime};
+use chrono_tz::Tz;
 use serde::Serialize;
 
 use super::WebState;
 use super::fact;
 use super::kpis::{HistoryLine, history_line};
+use super::language::{PageLanguage, phrase, say, translated};
 use super::page::{Trouble, date, moment};
 use crate::clock::Instant;
 use crate::playbook::local_time;
@@ -23,6 +25,30 @@ const POINTS: i64 = 2_000;
 /// How many scores have a line, and how many values the table of one shows.
 const SCORES: usize = 6;
 const VALUES: usize = 30;
+
+/// What a line of numbers is called.
+#[derive(Clone, Copy)]
+struct ChartWords {
+    title: &'static str,
+    /// What the latest number is.
+    meaning: &'static str,
+    when: &'static str,
+    what: &'static str,
+}
+
+const USAGE: ChartWords = ChartWords {
+    title: phrase!("Usage"),
+    meaning: phrase!("events in the last 7 days"),
+    when: phrase!("Week up to"),
+    what: phrase!("Events"),
+};
+
+const TICKETS: ChartWords = ChartWords {
+    title: phrase!("Tickets"),
+    meaning: phrase!("opened this month"),
+    when: phrase!("Month"),
+    what: phrase!("Opened"),
+};
 
 /// A line and its table.
 #[derive(Debug, Serialize)]
@@ -62,7 +88,7 @@ async fn usage(web: &WebState, account: &str, now: Instant) -> Result<Option<Cha
     let end = |week: usize| now - Duration::weeks((weeks.len() - 1 - week) as i64);
     let points: Vec<(Instant, f64)> =
         weeks.iter().enumerate().map(|(week, count)| (end(week), *count as f64)).collect();
-    Ok(Some(counted(web, "Usage", "events in the last 7 days", "Week up to", "Events", &points, date)))
+    Ok(Some(counted(web, USAGE, &points, date)))
 }
 
 async fn tickets(web: &WebState, account: &str, now: Instant) -> Result<Option<ChartView>, Trouble> {
@@ -76,27 +102,32 @@ async fn tickets(web: &WebState, account: &str, now: Instant) -> Result<Option<C
     }
     let points: Vec<(Instant, f64)> =
         bounds.into_iter().zip(opened).map(|(month, count)| (month, count as f64)).collect();
-    let month = |at: Instant, zone: chrono_tz::Tz| at.with_timezone(&zone).format("%B %Y").to_string();
-    Ok(Some(counted(web, "Tickets", "opened this month", "Month", "Opened", &points, month)))
+    Ok(Some(counted(web, TICKETS, &points, month)))
+}
+
+/// `March 2026` in the reader's zone and language.
+fn month(at: Instant, zone: Tz) -> String {
+    let at = at.with_timezone(&zone);
+    match PageLanguage::current() {
+        PageLanguage::English => at.format("%B %Y").to_string(),
+        PageLanguage::Chinese => format!("{}年{}月", at.year(), at.month()),
+    }
 }
 
 fn counted(
     web: &WebState,
-    title: &str,
-    meaning: &str,
-    when: &'static str,
-    what: &'static str,
+    words: ChartWords,
     points: &[(Instant, f64)],
-    label: impl Fn(Instant, chrono_tz::Tz) -> String,
+    label: impl Fn(Instant, Tz) -> String,
 ) -> ChartView {
     let row = |(at, value): &(Instant, f64)| ChartRow { when: label(*at, web.zone), value: fact::number(*value) };
     ChartView {
-        title: title.to_owned(),
+        title: translated(words.title).into_owned(),
         latest: points.last().map(|(_, value)| fact::number(*value)).unwrap_or_default(),
-        meaning: meaning.to_owned(),
+        meaning: translated(words.meaning).into_owned(),
         line: history_line(points, "count"),
-        when,
-        what,
+        when: words.when,
+        what: words.what,
         rows: points.iter().rev().map(row).collect(),
     }
 }
@@ -113,10 +144,10 @@ async fn scores(web: &WebState, account: &str, now: Instant) -> Result<Vec<Chart
         ChartView {
             title: fact::words(&name),
             latest: points.last().map(|(_, value)| rounded(*value)).unwrap_or_default(),
-            meaning: points.last().map(|(at, _)| format!("on {}", date(*at, web.zone))).unwrap_or_default(),
+            meaning: points.last().map(|(at, _)| say!("on {day}", day = date(*at, web.zone))).unwrap_or_default(),
             line: history_line(&points, "count"),
-            when: "When",
-            what: "Value",
+            when: phrase!("When"),
+            what: phrase!("Value"),
             rows: points.iter().rev().take(VALUES).map(row).collect(),
         }
     };

@@ -1,10 +1,12 @@
 //! The people of an account, and which mail each of them gets.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Serialize;
 
 use super::WebState;
+use super::language::{phrase, say, translated};
 use super::page::{Trouble, date};
 use super::suppressions::source_words;
 use crate::address::parse_address;
@@ -63,17 +65,17 @@ pub(super) async fn contacts(
         let gone = !is_there(one, now);
         for (name, class) in Class::OF_MAIL.iter().filter(|_| !gone && address(one).is_some()) {
             if address(one).is_some_and(|address| parse_address(address).is_err()) {
-                gets_not.push((*name, "no mail can be sent to this address".to_owned()));
+                gets_not.push((*name, say!("no mail can be sent to this address")));
                 continue;
             }
             let wish = wishes.get(one.id.as_str()).and_then(|wishes| Wish::about(wishes, name));
             match unwanted.get(&(one.id.as_str(), *name)) {
                 Some(true) => gets_not.push((*name, why(wish, web))),
                 _ if class.needs_consent() && !has_consented(one) => {
-                    gets_not.push((*name, "has not agreed to it".to_owned()));
+                    gets_not.push((*name, say!("has not agreed to it")));
                 }
                 _ => match pause_of(&stopped, account, *class) {
-                    Some(why) => gets_not.push((*name, why.to_owned())),
+                    Some(why) => gets_not.push((*name, translated(why).into_owned())),
                     None => gets.push(*name),
                 },
             }
@@ -83,7 +85,7 @@ pub(super) async fn contacts(
             email: address(one).map(str::to_owned),
             role: one.role.clone().filter(|role| !role.is_empty()),
             left: one.left_at.filter(|_| !is_there(one, now)).map(|left| date(left, web.zone)),
-            gets: (!gets.is_empty()).then(|| format!("Gets {} mail", listed(&gets))),
+            gets: (!gets.is_empty()).then(|| say!("Gets {classes} mail", classes = listed(&gets))),
             gets_not: refusals(gets_not),
         }
     };
@@ -98,31 +100,36 @@ fn address(contact: &Contact) -> Option<&str> {
 fn pause_of(stopped: &Stopped, account: &str, class: Class) -> Option<&'static str> {
     let account = account.to_owned();
     if stopped.all() {
-        return Some("everything is stopped");
+        return Some(phrase!("everything is stopped"));
     }
     if stopped.is(&StopTarget::Channel(Channel::Email)) {
-        return Some("mail is stopped");
+        return Some(phrase!("mail is stopped"));
     }
     if stopped.is(&StopTarget::Account(account.clone())) {
-        return Some("the account is paused");
+        return Some(phrase!("the account is paused"));
     }
-    stopped.is(&StopTarget::AccountMail { account, class }).then_some("it is paused for the account")
+    stopped.is(&StopTarget::AccountMail { account, class }).then_some(phrase!("it is paused for the account"))
 }
 
 /// Where a suppression comes from, and since when.
 fn why(wish: Option<&Wish>, web: &WebState) -> String {
     match wish {
-        Some(Wish { source, at: Some(at), .. }) => format!("{}, {}", source_words(source), date(*at, web.zone)),
+        Some(Wish { source, at: Some(at), .. }) => {
+            say!("{source}, {day}", source = source_words(source), day = date(*at, web.zone))
+        }
         Some(Wish { source, at: None, .. }) => source_words(source),
-        None => "a wish at an earlier address".to_owned(),
+        None => say!("a wish at an earlier address"),
     }
 }
 
 /// `lifecycle, marketing and transactional`.
 fn listed(classes: &[&str]) -> String {
-    match classes.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => classes.concat(),
+    let names: Vec<Cow<'_, str>> = classes.iter().map(|class| translated(class)).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => {
+            say!("{others} and {last}", others = rest.join(&say!(", ")), last = last)
+        }
+        _ => names.concat(),
     }
 }
 
@@ -136,8 +143,8 @@ fn refusals(classes: Vec<(&'static str, String)>) -> Vec<String> {
         }
     }
     let line = |(why, classes): (String, Vec<&str>)| match classes.len() == Class::OF_MAIL.len() {
-        true => format!("Gets no mail: {why}"),
-        false => format!("Gets no {} mail: {why}", listed(&classes)),
+        true => say!("Gets no mail: {why}", why = why),
+        false => say!("Gets no {classes} mail: {why}", classes = listed(&classes), why = why),
     };
     lines.into_iter().map(line).collect()
 }

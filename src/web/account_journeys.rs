@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::WebState;
 use super::account::ENROLLMENTS;
 use super::account_pauses::{LONGEST_REASON, UNKNOWN};
+use super::language::{phrase, say, translated};
 use super::outlook_words::outlook_lines;
 use super::page::{Frame, Notice, Trouble, Web, account_href, below, date, href, with_pair};
 use super::stop_words::stop_words;
@@ -134,7 +135,8 @@ pub(super) async fn enroll(
         Some(Err(reason)) => reason,
         None => return Err(UNKNOWN),
     };
-    let notice = Notice::error(format!("Nobody was enrolled in {}: {}.", given.playbook, in_words(&reason)));
+    let why = in_words(&reason);
+    let notice = Notice::error(say!("Nobody was enrolled in {playbook}: {why}.", playbook = given.playbook, why = why));
     enroll_page(&web, id, given, StatusCode::CONFLICT, Some(notice)).await
 }
 
@@ -173,7 +175,7 @@ async fn enroll_page(
         }
         Ok(decided) => {
             let is_whole = decided.loaded.ready.portfolio.is_some();
-            page.refused = is_whole.then(|| "it is about all accounts together".to_owned());
+            page.refused = is_whole.then(|| say!("it is about all accounts together"));
             !is_whole && Subject::from(decided.loaded.ready.playbook.subject) == Subject::Contact
         }
     };
@@ -183,9 +185,7 @@ async fn enroll_page(
         let mut choices: Vec<ContactChoice> = there.map(|one| choice(&page, one)).collect();
         match choices.iter().position(|one| one.id == given.contact) {
             Some(place) => page.contact = Some(choices.swap_remove(place)),
-            None if choices.is_empty() => {
-                page.refused = Some("it is for contacts, and the account has none".to_owned())
-            }
+            None if choices.is_empty() => page.refused = Some(say!("it is for contacts, and the account has none")),
             None => page.contacts = choices,
         }
     }
@@ -212,22 +212,22 @@ async fn enroll_page(
 /// What keeps somebody out, by the name that `keepwell enroll` says.
 fn in_words(reason: &str) -> String {
     let words = match reason {
-        "active" => "they are in it already",
-        "exit" => "its exit is true of them",
-        "goal" => "they have reached its goal",
-        "gap" => "they were in it too recently",
-        "reentry" => "they were in it, and it lets nobody in again",
-        "stage" => "they are in a stage that it leaves out",
-        "status" => "their status is one that it leaves out",
-        "suppress" => "its own rule keeps them out at this moment",
-        "undecided" => "nobody can decide it now",
-        "stopped" => "the playbook is stopped, or everything of the account is",
-        "paused" => "the playbook is paused",
-        "no key" => "what tells its entries apart has no value for them",
-        "no value" => "a value that it keeps of them is missing",
-        other => return other.to_owned(),
+        "active" => say!("they are in it already"),
+        "exit" => say!("its exit is true of them"),
+        "goal" => say!("they have reached its goal"),
+        "gap" => say!("they were in it too recently"),
+        "reentry" => say!("they were in it, and it lets nobody in again"),
+        "stage" => say!("they are in a stage that it leaves out"),
+        "status" => say!("their status is one that it leaves out"),
+        "suppress" => say!("its own rule keeps them out at this moment"),
+        "undecided" => say!("nobody can decide it now"),
+        "stopped" => say!("the playbook is stopped, or everything of the account is"),
+        "paused" => say!("the playbook is paused"),
+        "no key" => say!("what tells its entries apart has no value for them"),
+        "no value" => say!("a value that it keeps of them is missing"),
+        other => return translated(other).into_owned(),
     };
-    format!("{words} ({reason})")
+    say!("{words} ({name})", words = words, name = reason)
 }
 
 fn choice(page: &EnrollPage, contact: &Contact) -> ContactChoice {
@@ -297,26 +297,33 @@ async fn cancel_page(
     let row = rows.into_iter().find(|one| one.id == enrollment).ok_or(NO_JOURNEY)?;
     let name = web.store.account_header(&id).await?.and_then(|header| header.name).unwrap_or_else(|| id.clone());
     let refused = match (row.state.as_str(), row.ended_at) {
-        ("held", _) => Some("It waits for approval with its run, which can be discarded as a whole."),
-        (_, Some(_)) => Some("It has ended already."),
+        ("held", _) => {
+            Some(phrase!("It waits for approval with its run, which can be discarded as a whole. Nothing has changed."))
+        }
+        (_, Some(_)) => Some(phrase!("It has ended already. Nothing has changed.")),
         _ => None,
     };
     let mut lines = Vec::new();
     let mut goes_on = Vec::new();
     if refused.is_none() {
         let open = web.store.open_work_of(&id, enrollment).await?;
-        let mut say = |what: String| lines.push(ConsequenceLine { when: String::new(), what });
-        match open.mails {
-            0 => say("no mail of it waits to leave".to_owned()),
-            1 => say("1 mail that waits to leave is not sent".to_owned()),
-            many => say(format!("{many} mails that wait to leave are not sent")),
-        }
-        match open.tasks {
-            0 => say("no open task of it closes".to_owned()),
-            1 => say("1 open task closes".to_owned()),
-            many => say(format!("{many} open tasks close")),
-        }
-        say("it cannot be taken back; the playbook’s own rule says whether it may enter again".to_owned());
+        let whats = [
+            match open.mails {
+                0 => say!("no mail of it waits to leave"),
+                many => say!(
+                    many,
+                    "1 mail that waits to leave is not sent",
+                    "{n} mails that wait to leave are not sent",
+                    n = many
+                ),
+            },
+            match open.tasks {
+                0 => say!("no open task of it closes"),
+                many => say!(many, "1 open task closes", "{n} open tasks close", n = many),
+            },
+            say!("it cannot be taken back; the playbook’s own rule says whether it may enter again"),
+        ];
+        lines.extend(whats.map(|what| ConsequenceLine { when: String::new(), what }));
         let outlook = outlook_from_here(&web.shared, &id, enrollment, now).await?;
         goes_on = outlook.map(|outlook| outlook_lines(&outlook, now, web.zone)).unwrap_or_default();
     }
@@ -348,7 +355,7 @@ fn is_too_long(because: &str) -> bool {
 }
 
 fn too_long() -> Notice {
-    Notice::error("The reason is too long: 500 characters are the limit. Nothing has changed.".to_owned())
+    Notice::error(say!("The reason is too long: 500 characters are the limit. Nothing has changed."))
 }
 
 fn unreadable() -> Trouble {

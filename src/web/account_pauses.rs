@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::language::{phrase, say, translated};
 use super::page::{Trouble, Web, account_href, capitalize, with_pair};
 use super::visitor::Visitor;
 use crate::clock::Instant;
@@ -126,16 +127,16 @@ async fn may_resume(web: &WebState, visitor: &Visitor, stop: &Stop) -> Result<bo
 /// A pause beside the others that there are.
 fn pause(part: Part, stop: &Stop, paused: &[Part], mail: &[WaitingMail], may_resume: bool) -> PauseView {
     let text = match part {
-        Part::Whole => "The account is paused: nothing moves, and no mail leaves.".to_owned(),
-        Part::Mail(class) => format!("{} mail to the account is paused.", capitalize(class.name())),
+        Part::Whole => say!("The account is paused: nothing moves, and no mail leaves."),
+        Part::Mail(class) => say!("{class} mail to the account is paused.", class = capitalized(class)),
     };
     let (waiting, late) = counted(part, mail);
     let stays = part != Part::Whole && paused.contains(&Part::Whole);
     let mut lines = Vec::new();
     if part == Part::Whole {
-        lines.push(always("its journeys go on: what is due is done".to_owned()));
+        lines.push(always(say!("its journeys go on: what is due is done")));
         for one in paused.iter().filter(|one| **one != Part::Whole) {
-            lines.push(always(format!("{} stays paused", one_mail(*one))));
+            lines.push(always(say!("{mail} stays paused", mail = one_mail(*one))));
         }
     }
     let kept: i64 = match part {
@@ -144,15 +145,20 @@ fn pause(part: Part, stop: &Stop, paused: &[Part], mail: &[WaitingMail], may_res
     };
     let waiting = waiting - kept;
     if stays && waiting > 0 {
-        lines.push(always("it waits all the same: the account is paused".to_owned()));
+        lines.push(always(say!("it waits all the same: the account is paused")));
     } else if waiting > 0 {
-        lines.push(always(format!("{} may leave, each after one more look", mails(waiting, part))));
+        lines.push(always(say!("{mails} may leave, each after one more look", mails = mails(waiting, part))));
     }
     if late > 0 {
-        lines.push(always(format!("{} too late now and will not be sent", be(late, part))));
+        lines.push(always(say!(
+            late,
+            "{mails} is too late now and will not be sent",
+            "{mails} are too late now and will not be sent",
+            mails = mails(late, part)
+        )));
     }
     if lines.is_empty() {
-        lines.push(always("no mail waits for it".to_owned()));
+        lines.push(always(say!("no mail waits for it")));
     }
     PauseView { value: part.name(), text, by: stop.by.clone(), because: stop.reason.clone(), may_resume, lines }
 }
@@ -166,27 +172,36 @@ fn choice(part: Part, journeys: usize, paused: &[Part], mail: &[WaitingMail]) ->
     };
     let waiting = waiting - kept;
     let keeps = match waiting {
-        0 if kept > 0 => "no other mail waits to leave at this moment; a later one waits".to_owned(),
-        0 => format!("no {} waits to leave at this moment; a later one waits", one_mail(part)),
-        _ => format!("{} to leave and {} not", wait(waiting, part), if waiting == 1 { "does" } else { "do" }),
+        0 if kept > 0 => say!("no other mail waits to leave at this moment; a later one waits"),
+        0 => say!("no {mail} waits to leave at this moment; a later one waits", mail = one_mail(part)),
+        _ => say!(
+            waiting,
+            "{mails} waits to leave and does not",
+            "{mails} wait to leave and do not",
+            mails = mails(waiting, part)
+        ),
     };
     let mut lines = Vec::new();
     if part == Part::Whole {
         lines.push(always(match journeys {
-            0 => "it is in no playbook, and enters none until the pause ends".to_owned(),
-            1 => "its journey stands still, and it enters no playbook until the pause ends".to_owned(),
-            many => format!("its {many} journeys stand still, and it enters no playbook until the pause ends"),
+            0 => say!("it is in no playbook, and enters none until the pause ends"),
+            many => say!(
+                many as i64,
+                "its journey stands still, and it enters no playbook until the pause ends",
+                "its {n} journeys stand still, and it enters no playbook until the pause ends",
+                n = many
+            ),
         }));
     }
     lines.push(always(keeps));
     lines.push(always(match part {
-        Part::Whole => "its open tasks stay open".to_owned(),
-        Part::Mail(_) => "a journey waits where it comes to such a mail; the others go on".to_owned(),
+        Part::Whole => say!("its open tasks stay open"),
+        Part::Mail(_) => say!("a journey waits where it comes to such a mail; the others go on"),
     }));
-    lines.push(always("a mail that is too late when the pause ends is not sent any more".to_owned()));
+    lines.push(always(say!("a mail that is too late when the pause ends is not sent any more")));
     let label = match part {
-        Part::Whole => "Everything".to_owned(),
-        Part::Mail(class) => format!("{} mail", capitalize(class.name())),
+        Part::Whole => say!("Everything"),
+        Part::Mail(class) => say!("{class} mail", class = capitalized(class)),
     };
     PauseChoice { value: part.name(), label, lines }
 }
@@ -204,21 +219,23 @@ fn counted(part: Part, mail: &[WaitingMail]) -> (i64, i64) {
 
 fn one_mail(part: Part) -> String {
     match part {
-        Part::Whole => "mail".to_owned(),
-        Part::Mail(class) => format!("{class} mail"),
+        Part::Whole => say!("mail"),
+        Part::Mail(class) => say!("{class} mail", class = translated(class.name())),
     }
 }
 
 fn mails(count: i64, part: Part) -> String {
-    format!("{count} {}{}", one_mail(part), if count == 1 { "" } else { "s" })
+    match part {
+        Part::Whole => say!(count, "{n} mail", "{n} mails", n = count),
+        Part::Mail(class) => {
+            say!(count, "{n} {class} mail", "{n} {class} mails", n = count, class = translated(class.name()))
+        }
+    }
 }
 
-fn wait(count: i64, part: Part) -> String {
-    format!("{} {}", mails(count, part), if count == 1 { "waits" } else { "wait" })
-}
-
-fn be(count: i64, part: Part) -> String {
-    format!("{} {}", mails(count, part), if count == 1 { "is" } else { "are" })
+/// The name of a class at the beginning of a sentence.
+fn capitalized(class: Class) -> String {
+    capitalize(&translated(class.name()))
 }
 
 /// A person pauses the account, or its mail of a class.
@@ -276,9 +293,9 @@ fn sent(form: Result<Form<PauseForm>, FormRejection>) -> Result<(Part, String), 
     let refused = |words| Trouble::refusal(StatusCode::UNPROCESSABLE_ENTITY, words);
     let Ok(Form(given)) = form else { return Err(refused("The form could not be read. Nothing has changed.")) };
     if given.because.chars().count() > LONGEST_REASON {
-        return Err(refused("The reason is too long: 500 characters are the limit. Nothing has changed."));
+        return Err(refused(phrase!("The reason is too long: 500 characters are the limit. Nothing has changed.")));
     }
     let part = Part::ALL.into_iter().find(|part| part.name() == given.what);
-    let part = part.ok_or_else(|| refused("Please choose what to pause. Nothing has changed."))?;
+    let part = part.ok_or_else(|| refused(phrase!("Please choose what to pause. Nothing has changed.")))?;
     Ok((part, given.because))
 }

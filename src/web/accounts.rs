@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WebState;
 use super::fact;
+use super::language::say;
 use super::page::{Frame, Trouble, Web, account_href, date, href};
 use super::task_view::UNASSIGNED;
 use crate::playbook::local_time;
@@ -151,22 +152,24 @@ impl AccountQuery {
 /// What narrows a list, apart from words and a CSM.
 fn in_words(filter: &AccountFilter, zone: Tz) -> Vec<String> {
     let mut words = Vec::new();
-    words.extend(filter.tier.as_ref().map(|tier| format!("are in tier {tier}")));
+    words.extend(filter.tier.as_ref().map(|tier| say!("are in tier {tier}", tier = tier)));
     words.extend(filter.stage.as_ref().map(|stage| match stage.as_str() {
-        "" => "are in no stage".to_owned(),
-        stage => format!("are in stage {stage}"),
+        "" => say!("are in no stage"),
+        stage => say!("are in stage {stage}", stage = stage),
     }));
-    words.extend(filter.left.map(|left| if left { "have left" } else { "have not left" }.to_owned()));
-    words.extend(filter.activated.then(|| "are activated".to_owned()));
+    words.extend(filter.left.map(|left| if left { say!("have left") } else { say!("have not left") }));
+    words.extend(filter.activated.then(|| say!("are activated")));
     words.extend(filter.date.map(|(which, span)| {
-        let what = match which {
-            AccountDate::Renewal if filter.renewed => "renewed a contract that was due",
-            AccountDate::Renewal => "renew",
-            AccountDate::SignUp => "signed up",
-            AccountDate::Churn => "left",
-            AccountDate::Activation => "were activated",
-        };
-        format!("{what} from {} to {}", date(span.from, zone), date(span.until - TimeDelta::seconds(1), zone))
+        let (from, to) = (date(span.from, zone), date(span.until - TimeDelta::seconds(1), zone));
+        match which {
+            AccountDate::Renewal if filter.renewed => {
+                say!("renewed a contract that was due from {from} to {to}", from = from, to = to)
+            }
+            AccountDate::Renewal => say!("renew from {from} to {to}", from = from, to = to),
+            AccountDate::SignUp => say!("signed up from {from} to {to}", from = from, to = to),
+            AccountDate::Churn => say!("left from {from} to {to}", from = from, to = to),
+            AccountDate::Activation => say!("were activated from {from} to {to}", from = from, to = to),
+        }
     }));
     words
 }
@@ -226,9 +229,9 @@ pub(super) async fn list(
 fn csm_choices(names: Vec<(String, String)>, owner: &AccountOwner, asked: Option<&str>) -> Vec<CsmChoice> {
     let choice = |id: &str, name: String| CsmChoice { id: id.to_owned(), name, current: asked.unwrap_or("") == id };
     let is_known = matches!(owner, AccountOwner::Csm(id) if names.iter().any(|(known, _)| known == id));
-    let mut choices = vec![choice("", "Everybody’s".to_owned())];
+    let mut choices = vec![choice("", say!("Everybody’s"))];
     choices.extend(names.into_iter().map(|(id, name)| choice(&id, name)));
-    choices.push(choice(UNASSIGNED, "Nobody’s".to_owned()));
+    choices.push(choice(UNASSIGNED, say!("Nobody’s")));
     if let (AccountOwner::Csm(id), false) = (owner, is_known) {
         choices.push(choice(id, id.clone()));
     }

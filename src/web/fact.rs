@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::language::{say, translated};
 use super::page::{capitalize, date};
 
 /// A fact and its value, for people.
@@ -45,7 +46,7 @@ fn label(text: &str) -> String {
         Some((name, args)) => called(&name, &args),
         None => words(rest.strip_prefix("traits.").unwrap_or(rest).trim_end_matches("_at")),
     };
-    if subject == "contact" { format!("Contact: {said}") } else { said }
+    if subject == "contact" { say!("Contact: {fact}", fact = said) } else { said }
 }
 
 /// A function's name and arguments; a window that starts with the enrollment
@@ -66,41 +67,48 @@ fn called(name: &str, args: &[Json]) -> String {
     if let [before @ .., last] = args
         && let Some(properties) = last["properties"].as_str()
     {
-        return format!("{}, {properties}", called(name, before));
+        return say!("{fact}, {properties}", fact = called(name, before), properties = properties);
     }
     let text = |at: usize| args.get(at).and_then(Json::as_str).unwrap_or_default();
     let span = |at: usize| args.get(at).map(window).unwrap_or_default();
     match (name, args.len()) {
-        ("events", 2) => format!("{} {}", text(0), span(1)),
-        ("event_change", 2) => format!("{}, change over {} days", text(0), args[1]),
-        ("event_sum", 3) => format!("{} of {} {}", words(text(1)), text(0), span(2)),
-        ("days_since_event", 1) => format!("Days since {}", text(0)),
-        ("event_at", 1) => format!("Last {}", text(0)),
-        ("active_days", 2) => format!("Days with {} {}", text(0), span(1)),
-        ("active_contacts", 1) => format!("Active contacts {}", span(0)),
-        ("active_contacts", 2) => format!("Contacts with {} {}", text(0), span(1)),
+        ("events", 2) => say!("{event} {window}", event = text(0), window = span(1)),
+        ("event_change", 2) => say!("{event}, change over {n} days", event = text(0), n = args[1]),
+        ("event_sum", 3) => {
+            say!("{sum} of {event} {window}", sum = words(text(1)), event = text(0), window = span(2))
+        }
+        ("days_since_event", 1) => say!("Days since {what}", what = text(0)),
+        ("event_at", 1) => say!("Last {event}", event = text(0)),
+        ("active_days", 2) => say!("Days with {event} {window}", event = text(0), window = span(1)),
+        ("active_contacts", 1) => say!("Active contacts {window}", window = span(0)),
+        ("active_contacts", 2) => say!("Contacts with {event} {window}", event = text(0), window = span(1)),
         ("score", 1) => words(text(0)),
-        ("score_change", 1) => format!("{}, change", words(text(0))),
-        ("score_change", 2) => format!("{}, change {}", words(text(0)), span(1)),
-        ("days_since_score", 1) => format!("Days since {}", words(text(0))),
-        ("score_at", 1) => format!("{} of", words(text(0))),
-        ("open_tickets", 0) => "Open tickets".to_owned(),
-        ("open_tickets", 1) => format!("Open tickets, {}", text(0)),
-        ("open_tickets", 2) => format!("Open tickets, {}, {}", text(0), text(1)),
-        ("tickets_about", 2) => format!("Tickets about {} {}", text(0), span(1)),
-        ("first_session_minutes", 1) => "Minutes of the first session".to_owned(),
-        ("session_minutes", 2) => format!("Minutes of a session {}", span(1)),
-        ("days_to_return", 0) => "Days to return".to_owned(),
-        ("change", 2) => format!("{}, change {}", words(text(0)), span(1)),
-        ("tickets", 3) => format!("Tickets {}, {}, {}", span(1), text(0), text(2)),
-        ("tickets", 1) => format!("Tickets {}", span(0)),
-        ("tickets", 2) => format!("Tickets {}, {}", span(1), text(0)),
-        ("in_playbook", 1) => format!("In the playbook {}", text(0)),
-        ("reached_goal", 1) => format!("Reached the goal of {}", text(0)),
-        ("reached_goal", 2) => format!("Reached the goal of {} {}", text(0), span(1)),
-        ("days_since_playbook", 1) => format!("Days since the playbook {}", text(0)),
-        ("contacts", 1) => format!("Contacts, {}", text(0)),
-        ("left", 2) => format!("Left {}, {}", span(1), text(0)),
+        ("score_change", 1) => say!("{what}, change", what = words(text(0))),
+        ("score_change" | "change", 2) => {
+            say!("{what}, change {window}", what = words(text(0)), window = span(1))
+        }
+        ("days_since_score", 1) => say!("Days since {what}", what = words(text(0))),
+        ("score_at", 1) => say!("{score} of", score = words(text(0))),
+        ("open_tickets", 0) => say!("Open tickets"),
+        ("open_tickets", 1) => say!("Open tickets, {what}", what = text(0)),
+        ("open_tickets", 2) => say!("Open tickets, {what}, {other}", what = text(0), other = text(1)),
+        ("tickets_about", 2) => say!("Tickets about {what} {window}", what = text(0), window = span(1)),
+        ("first_session_minutes", 1) => say!("Minutes of the first session"),
+        ("session_minutes", 2) => say!("Minutes of a session {window}", window = span(1)),
+        ("days_to_return", 0) => say!("Days to return"),
+        ("tickets", 1) => say!("Tickets {window}", window = span(0)),
+        ("tickets", 2) => say!("Tickets {window}, {what}", window = span(1), what = text(0)),
+        ("tickets", 3) => {
+            say!("Tickets {window}, {what}, {other}", window = span(1), what = text(0), other = text(2))
+        }
+        ("in_playbook", 1) => say!("In the playbook {playbook}", playbook = text(0)),
+        ("reached_goal", 1) => say!("Reached the goal of {playbook}", playbook = text(0)),
+        ("reached_goal", 2) => {
+            say!("Reached the goal of {playbook} {window}", playbook = text(0), window = span(1))
+        }
+        ("days_since_playbook", 1) => say!("Days since the playbook {playbook}", playbook = text(0)),
+        ("contacts", 1) => say!("Contacts, {role}", role = text(0)),
+        ("left", 2) => say!("Left {window}, {role}", window = span(1), role = text(0)),
         _ => {
             let args: Vec<String> =
                 args.iter().map(|arg| arg.as_str().map_or(arg.to_string(), str::to_owned)).collect();
@@ -111,11 +119,10 @@ fn called(name: &str, args: &[Json]) -> String {
 
 fn window(arg: &Json) -> String {
     match arg.as_str() {
-        Some("since_entry") => "since enrollment".to_owned(),
-        Some("since_step") => "since the step began".to_owned(),
+        Some("since_entry") => say!("since enrollment"),
+        Some("since_step") => say!("since the step began"),
         Some(other) => other.to_owned(),
-        None if arg.as_i64() == Some(1) => "in 1 day".to_owned(),
-        None => format!("in {arg} days"),
+        None => say!(arg.as_i64().unwrap_or_default(), "in {n} day", "in {n} days", n = arg),
     }
 }
 
@@ -126,19 +133,19 @@ pub(super) fn words(name: &str) -> String {
     }
     let name = name.replace('_', " ");
     let name = if name == "csm id" { "CSM".to_owned() } else { name };
-    capitalize(&name)
+    translated(&capitalize(&name)).into_owned()
 }
 
 fn shown(text: &str, value: &Json, zone: Tz) -> String {
     let function = text.split_once('.').map_or(text, |(_, rest)| rest).split_once('(').map(|(name, _)| name);
     match value {
         Json::Null => match function {
-            None => "not set".to_owned(),
-            Some("event_at" | "days_since_event" | "days_since_playbook") => "never".to_owned(),
-            Some(_) => "unknown".to_owned(),
+            None => say!("not set"),
+            Some("event_at" | "days_since_event" | "days_since_playbook") => say!("never"),
+            Some(_) => say!("unknown"),
         },
-        Json::Bool(true) => "yes".to_owned(),
-        Json::Bool(false) => "no".to_owned(),
+        Json::Bool(true) => say!("yes"),
+        Json::Bool(false) => say!("no"),
         Json::Number(given) => match (function, given.as_f64()) {
             (Some("event_change" | "change"), Some(percent)) => format!("{} %", signed(percent)),
             (Some("score_change"), Some(change)) => signed(change),

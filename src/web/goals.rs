@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 use serde::Serialize;
 
+use super::language::say;
 use super::page::date;
 use crate::store::documents::plans::GoalRow;
 
@@ -31,7 +32,7 @@ pub(super) fn goal_views(goals: Vec<GoalRow>, zone: Tz) -> Vec<GoalView> {
     let view = |goal: GoalRow| GoalView {
         about: goal.about.unwrap_or(goal.goal),
         progress: goal.progress.map(|share| share.floor().to_string()),
-        measured: goal.value.map(|value| format!("{} of {}", number(value), number(goal.target))),
+        measured: goal.value.map(|value| say!("{n} of {target}", n = number(value), target = number(goal.target))),
         due: goal.due_at.map(|due| date(due, zone)),
         reached: goal.reached_at.map(|reached| date(reached, zone)),
         milestones: goal.milestones.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect(),

@@ -9,6 +9,7 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use serde::Serialize;
 
+use super::language::say;
 use super::page::{Frame, Trouble, Web, below, moment};
 use super::{WebState, fact};
 use crate::clock::Instant;
@@ -160,7 +161,7 @@ fn not_made_yet(id: String, definition: KpiDefinition) -> KpiLine {
         unit: definition.unit.name().to_owned(),
         value: None,
         change: None,
-        missing: Some("it was not calculated yet".to_owned()),
+        missing: Some(say!("it was not calculated yet")),
         at: None,
         line: None,
         id,
@@ -179,7 +180,7 @@ pub(super) fn figure(value: f64, unit: &str) -> String {
     let text = fact::number((value * scale).round() / scale);
     match unit {
         "percent" => format!("{text} %"),
-        "days" => format!("{text} days"),
+        "days" => say!("{n} days", n = text),
         _ => text,
     }
 }
@@ -211,7 +212,12 @@ pub(super) fn history_line(values: &[(Instant, f64)], unit: &str) -> Option<Hist
         let x = WIDTH * (*at - *first).num_seconds() as f64 / span;
         format!("{x:.1},{:.1}", height(*value))
     };
-    let label = format!("from {} to {}, now {}", figure(least, unit), figure(most, unit), figure(*latest, unit));
+    let label = say!(
+        "from {least} to {most}, now {latest}",
+        least = figure(least, unit),
+        most = figure(most, unit),
+        latest = figure(*latest, unit)
+    );
     let points = values.iter().map(point).collect::<Vec<_>>().join(" ");
     Some(HistoryLine { points, width: WIDTH, height: HEIGHT, label })
 }

@@ -363,10 +363,19 @@ pub(super) fn capitalize(text: &str) -> String {
 
 /// `5 Mar 2026, 09:00` in the reader's zone and language.
 pub(super) fn moment(at: Instant, zone: Tz) -> String {
+    let (day, time) = (short_date(at, zone), at.with_timezone(&zone).format("%H:%M"));
+    match PageLanguage::current() {
+        PageLanguage::English => format!("{day}, {time}"),
+        PageLanguage::Chinese => format!("{day} {time}"),
+    }
+}
+
+/// `5 Mar 2026` in the reader's zone and language.
+pub(super) fn short_date(at: Instant, zone: Tz) -> String {
     let at = at.with_timezone(&zone);
     match PageLanguage::current() {
-        PageLanguage::English => at.format("%-d %b %Y, %H:%M").to_string(),
-        other => format!("{} {}", other.dates().date(&at), at.format("%H:%M")),
+        PageLanguage::English => at.format("%-d %b %Y").to_string(),
+        other => other.dates().date(&at),
     }
 }
 

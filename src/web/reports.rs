@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 
 use super::WebState;
+use super::language::phrase;
 use super::page::{Frame, Trouble, Web, account_href, moment};
 use crate::clock::Instant;
 use crate::config::DEFAULT_LANGUAGE;
@@ -192,7 +193,7 @@ pub(super) fn report_lines(reports: Vec<KeptReport>, zone: Tz) -> Vec<ReportLine
         href: path(&kept.account, &kept.report, kept.at),
         title: kept.title,
         at: moment(kept.at, zone),
-        origin: if kept.origin == "step" { "By a playbook" } else { "On its schedule" },
+        origin: if kept.origin == "step" { phrase!("By a playbook") } else { phrase!("On its schedule") },
     };
     reports.into_iter().map(line).collect()
 }

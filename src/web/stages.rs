@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::language::{phrase, say};
 use super::page::{Frame, Trouble, Web, href, moment};
 use crate::clock::Instant;
 use crate::facts::Standing;
@@ -90,7 +91,7 @@ pub(super) async fn show(
     let [stages, tiers] = funnel::count(&web.store, [Standing::Stage, Standing::Tier], now, days).await?;
     let period =
         |of: i64| PeriodView { days: of, href: href("/stages", &[("days", &of.to_string())]), current: of == days };
-    let named = |id: &Option<String>| id.clone().unwrap_or_else(|| "none".to_owned());
+    let named = |id: &Option<String>| id.clone().unwrap_or_else(|| say!("none"));
     let page = StagesPage {
         days,
         periods: PERIODS.map(period).into(),
@@ -120,7 +121,7 @@ fn step_views(funnel: &Funnel) -> Vec<StepView> {
         if whole > 0.0 { format!("{:.0} %", shares[place][column] * 100.0 / whole) } else { "–".to_owned() }
     };
     let view = |(place, step): (usize, &funnel::FunnelStep)| StepView {
-        name: step.id.clone().unwrap_or_else(|| "none".to_owned()),
+        name: step.id.clone().unwrap_or_else(|| say!("none")),
         accounts: step.accounts,
         share: percent(place, 0),
         median_days: step.median_days.map(|days| days.to_string()),
@@ -147,11 +148,11 @@ pub(super) async fn moves_of(
         moves.extend(rows.into_iter().map(|row| (standing, row)));
     }
     moves.sort_by_key(|(_, row)| std::cmp::Reverse(row.at));
-    let named = |id: Option<String>| id.unwrap_or_else(|| "none".to_owned());
+    let named = |id: Option<String>| id.unwrap_or_else(|| say!("none"));
     let view = |(standing, row): (Standing, MoveRow)| MoveView {
         label: match standing {
-            Standing::Stage => "Stage",
-            Standing::Tier => "Tier",
+            Standing::Stage => phrase!("Stage"),
+            Standing::Tier => phrase!("Tier"),
         },
         to: named(row.value),
         from: named(row.was),

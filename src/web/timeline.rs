@@ -5,9 +5,10 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::fact;
+use super::language::{phrase, say, translated};
 use super::message::properties;
 use super::message_states;
-use super::page::{below, moment};
+use super::page::{below, moment, short_date};
 use crate::store::views::web::{
     AnswerEvent, EnrollmentTurn, MessageEvent, NoteEvent, RefusalEvent, ScoreEvent, TaskTurn, TicketTurn,
     TimelineEntry, TimelineEvent,
@@ -36,6 +37,13 @@ pub(super) struct TimelineLine {
     words: Option<String>,
 }
 
+/// What became of a ticket.
+#[derive(Clone, Copy)]
+enum TicketState {
+    Opened,
+    Closed,
+}
+
 /// An entry in words; `contact` gives the name of a contact by its id.
 pub(super) fn line(entry: TimelineEntry, zone: Tz, contact: &dyn Fn(&str) -> String) -> TimelineLine {
     let at = moment(entry.at, zone);
@@ -48,16 +56,15 @@ pub(super) fn line(entry: TimelineEntry, zone: Tz, contact: &dyn Fn(&str) -> Str
         TimelineEvent::TaskEnd(task) => with(task_end(task)),
         TimelineEvent::Answer(answer) => with(answer_line(answer, contact)),
         TimelineEvent::Score(score) => with(score_line(score, contact)),
-        TimelineEvent::TicketOpening(ticket) => with(ticket_line("opened", ticket, contact)),
-        TimelineEvent::TicketClosing(ticket) => with(ticket_line("closed", ticket, contact)),
+        TimelineEvent::TicketOpening(ticket) => with(ticket_line(ticket, TicketState::Opened, contact)),
+        TimelineEvent::TicketClosing(ticket) => with(ticket_line(ticket, TicketState::Closed, contact)),
         TimelineEvent::Change { was, became } => with(change_line(&was, &became, zone)),
         TimelineEvent::Note(note) => with(note_line(note)),
         TimelineEvent::Refusal(refusal) => with(refusal_line(refusal, contact)),
         TimelineEvent::EventDay(counts) => {
             let named = counts.iter().take(NAMED).map(|(name, count)| format!("{name} × {count}"));
             let text = with_rest(named.collect(), counts.len());
-            let day = at.split(',').next().unwrap_or_default().to_owned();
-            TimelineLine { when: day, ..theirs("Events", text) }
+            TimelineLine { when: short_date(entry.at, zone), ..theirs(phrase!("Events"), text) }
         }
     }
 }
@@ -80,18 +87,23 @@ fn theirs(kind: &'static str, text: String) -> TimelineLine {
     TimelineLine { side: "theirs", ..ours(kind, text) }
 }
 
+/// Why something is as it is, as it was recorded.
+fn reason(recorded: &str) -> String {
+    translated(recorded).into_owned()
+}
+
 /// The named ones, and how many there are besides.
 fn with_rest(named: Vec<String>, all: usize) -> String {
     let rest = all.saturating_sub(named.len());
-    let text = named.join(", ");
-    if rest > 0 { format!("{text} and {rest} more") } else { text }
+    let text = named.join(&say!(", "));
+    if rest > 0 { say!("{names} and {n} more", names = text, n = rest) } else { text }
 }
 
 fn enrollment_start(turn: EnrollmentTurn, contact: &dyn Fn(&str) -> String) -> TimelineLine {
     let text = match turn.state.as_str() {
-        "held" => format!("Waits for approval to enter {}", turn.playbook),
-        "ghost" => format!("Held out of {}, to compare", turn.playbook),
-        _ => format!("Entered {}", turn.playbook),
+        "held" => say!("Waits for approval to enter {playbook}", playbook = turn.playbook),
+        "ghost" => say!("Held out of {playbook}, to compare", playbook = turn.playbook),
+        _ => say!("Entered {playbook}", playbook = turn.playbook),
     };
     TimelineLine { notes: enrollment_notes(&turn, contact), ..playbook_line(text, &turn.playbook) }
 }
@@ -99,45 +111,46 @@ fn enrollment_start(turn: EnrollmentTurn, contact: &dyn Fn(&str) -> String) -> T
 fn enrollment_end(turn: EnrollmentTurn, contact: &dyn Fn(&str) -> String) -> TimelineLine {
     let playbook = &turn.playbook;
     let text = match turn.state.as_str() {
-        "completed" => format!("Completed {playbook}"),
-        "goal" => format!("Reached the goal of {playbook}"),
-        "exited" => format!("Left {playbook}"),
-        "blocked" => format!("Was kept from {playbook}"),
-        "cancelled" => format!("Was taken out of {playbook}"),
-        "failed" => format!("Failed in {playbook}"),
-        "ghost" => format!("No longer held out of {playbook}"),
-        other => format!("Ended {playbook}: {other}"),
+        "completed" => say!("Completed {playbook}", playbook = playbook),
+        "goal" => say!("Reached the goal of {playbook}", playbook = playbook),
+        "exited" => say!("Left {playbook}", playbook = playbook),
+        "blocked" => say!("Was kept from {playbook}", playbook = playbook),
+        "cancelled" => say!("Was taken out of {playbook}", playbook = playbook),
+        "failed" => say!("Failed in {playbook}", playbook = playbook),
+        "ghost" => say!("No longer held out of {playbook}", playbook = playbook),
+        other => say!("Ended {playbook}: {state}", playbook = playbook, state = translated(other)),
     };
     let mut notes = enrollment_notes(&turn, contact);
-    notes.extend(turn.reason.clone());
+    notes.extend(turn.reason.as_deref().map(reason));
     TimelineLine { state: Some(turn.state.clone()), notes, ..playbook_line(text, playbook) }
 }
 
 fn playbook_line(text: String, playbook: &str) -> TimelineLine {
-    TimelineLine { href: Some(below("/playbooks", playbook)), ..ours("Playbook", text) }
+    TimelineLine { href: Some(below("/playbooks", playbook)), ..ours(phrase!("Playbook"), text) }
 }
 
 fn enrollment_notes(turn: &EnrollmentTurn, contact: &dyn Fn(&str) -> String) -> Vec<String> {
     let who = Some(turn.contact_id.as_str()).filter(|id| !id.is_empty()).map(contact);
-    who.into_iter().chain(turn.shadow.then(|| "in shadow, so nothing leaves".to_owned())).collect()
+    who.into_iter().chain(turn.shadow.then(|| say!("in shadow, so nothing leaves"))).collect()
 }
 
 fn message_line(message: MessageEvent) -> TimelineLine {
     let channel = properties(&message.channel);
     let text = match message.subject {
         Some(subject) if !subject.is_empty() => subject,
-        _ => format!("Step {} of {}", message.step, message.playbook),
+        _ => say!("Step {step} of {playbook}", step = message.step, playbook = message.playbook),
     };
-    let to = message.to_address.map(|to| format!("to {to}"));
-    let label = (!channel.reaches_customers).then(|| channel.label.to_owned());
-    let notes = label.into_iter().chain(to).chain([message.playbook]).chain(message.reason).collect();
+    let to = message.to_address.map(|to| say!("to {address}", address = to));
+    let label = (!channel.reaches_customers).then(|| translated(channel.label).into_owned());
+    let notes =
+        label.into_iter().chain(to).chain([message.playbook]).chain(message.reason.as_deref().map(reason)).collect();
     TimelineLine {
         href: Some(below("/messages", &message.id.to_string())),
         label: Some(message_states::label(&message.state)),
         state: Some(message.state),
         notes,
         words: message.beginning.as_deref().map(in_brief).filter(|words| !words.is_empty()),
-        ..ours(if channel.reaches_customers { "Mail" } else { "Notice" }, text)
+        ..ours(if channel.reaches_customers { phrase!("Mail") } else { phrase!("Notice") }, text)
     }
 }
 
@@ -153,88 +166,93 @@ fn in_brief(text: &str) -> String {
 fn note_line(note: NoteEvent) -> TimelineLine {
     TimelineLine {
         href: Some(below("/tasks", &note.task.to_string())),
-        notes: vec![format!("by {}", note.by)],
+        notes: vec![say!("by {name}", name = note.by)],
         words: Some(note.note),
-        ..ours("Note", note.title)
+        ..ours(phrase!("Note"), note.title)
     }
 }
 
 /// `Did not enter winback`: of the decisions not to act those that leave a row of their own.
 fn refusal_line(refusal: RefusalEvent, contact: &dyn Fn(&str) -> String) -> TimelineLine {
     let who = Some(refusal.contact_id).filter(|id| !id.is_empty()).map(|id| contact(&id));
-    let asked = format!("asked for by {}, step {}", refusal.playbook, refusal.step);
+    let asked = say!("asked for by {playbook}, step {step}", playbook = refusal.playbook, step = refusal.step);
     TimelineLine {
-        notes: refusal.reason.into_iter().chain(who).chain([asked]).collect(),
-        ..playbook_line(format!("Did not enter {}", refusal.target), &refusal.target)
+        notes: refusal.reason.as_deref().map(reason).into_iter().chain(who).chain([asked]).collect(),
+        ..playbook_line(say!("Did not enter {playbook}", playbook = refusal.target), &refusal.target)
     }
 }
 
 fn task_start(task: TaskTurn) -> TimelineLine {
-    let whose = task.assignee.map_or("for nobody yet".to_owned(), |who| format!("for {who}"));
+    let whose = task.assignee.map_or_else(|| say!("for nobody yet"), |who| say!("for {name}", name = who));
     // What became of it is said where it ended.
     let state = Some(task.state).filter(|state| ["open", "shadow"].contains(&state.as_str()));
     TimelineLine {
         href: Some(below("/tasks", &task.id.to_string())),
         state,
         notes: vec![whose, task.playbook],
-        ..ours("Task", task.title)
+        ..ours(phrase!("Task"), task.title)
     }
 }
 
 fn task_end(task: TaskTurn) -> TimelineLine {
-    let who = task.assignee.filter(|_| task.state != "closed").map(|who| format!("by {who}"));
-    let itself = (task.state == "closed").then(|| "by itself".to_owned());
-    let notes = task.outcome.into_iter().chain(task.reason).chain(who).chain(itself).collect();
+    let who = task.assignee.filter(|_| task.state != "closed").map(|who| say!("by {name}", name = who));
+    let itself = (task.state == "closed").then(|| say!("by itself"));
+    let notes = task.outcome.into_iter().chain(task.reason.as_deref().map(reason)).chain(who).chain(itself).collect();
     TimelineLine {
         href: Some(below("/tasks", &task.id.to_string())),
         state: Some(task.state),
         notes,
-        ..ours("Task", task.title)
+        ..ours(phrase!("Task"), task.title)
     }
 }
 
 fn answer_line(answer: AnswerEvent, contact: &dyn Fn(&str) -> String) -> TimelineLine {
     let said = match (answer.score, answer.value) {
         (Some(score), Some(value)) => format!("{} {value}", fact::words(&score)),
-        (None, Some(value)) => format!("Answered {value}"),
-        (_, None) => "Answered".to_owned(),
+        (None, Some(value)) => say!("Answered {value}", value = value),
+        (_, None) => say!("Answered"),
     };
     let who = Some(answer.contact_id).filter(|id| !id.is_empty()).map(|id| contact(&id));
     let comment = answer.comment.filter(|comment| !comment.is_empty()).map(|comment| format!("“{comment}”"));
     TimelineLine {
         href: Some(below("/messages", &answer.message.to_string())),
         notes: comment.into_iter().chain(who).collect(),
-        ..theirs("Answer", said)
+        ..theirs(phrase!("Answer"), said)
     }
 }
 
 fn score_line(score: ScoreEvent, contact: &dyn Fn(&str) -> String) -> TimelineLine {
     let who = score.contact_id.filter(|id| !id.is_empty()).map(|id| contact(&id));
     let text = format!("{} {}", fact::words(&score.name), fact::number(score.value));
-    TimelineLine { notes: who.into_iter().collect(), ..theirs("Score", text) }
+    TimelineLine { notes: who.into_iter().collect(), ..theirs(phrase!("Score"), text) }
 }
 
-fn ticket_line(turn: &str, ticket: TicketTurn, contact: &dyn Fn(&str) -> String) -> TimelineLine {
+fn ticket_line(ticket: TicketTurn, became: TicketState, contact: &dyn Fn(&str) -> String) -> TimelineLine {
     let who = ticket.contact_id.filter(|id| !id.is_empty()).map(|id| contact(&id));
-    let text = if ticket.id.is_empty() { format!("Ticket {turn}") } else { format!("Ticket {} {turn}", ticket.id) };
+    let text = match (became, ticket.id.as_str()) {
+        (TicketState::Opened, "") => say!("Ticket opened"),
+        (TicketState::Closed, "") => say!("Ticket closed"),
+        (TicketState::Opened, id) => say!("Ticket {id} opened", id = id),
+        (TicketState::Closed, id) => say!("Ticket {id} closed", id = id),
+    };
     let severity = ticket.severity.filter(|severity| !severity.is_empty());
-    TimelineLine { notes: severity.into_iter().chain(who).collect(), ..theirs("Ticket", text) }
+    TimelineLine { notes: severity.into_iter().chain(who).collect(), ..theirs(phrase!("Ticket"), text) }
 }
 
 /// `Tier: B → A`, of every column that changed.
 fn change_line(was: &Json, became: &Json, zone: Tz) -> TimelineLine {
     let text = match (was, became) {
-        (Json::Null, _) => "The account came on record".to_owned(),
-        (_, Json::Null) => "The account was removed".to_owned(),
+        (Json::Null, _) => say!("The account came on record"),
+        (_, Json::Null) => say!("The account was removed"),
         _ => {
             let changes = changes(was, became, zone);
             match changes.len() {
-                0 => "Columns changed".to_owned(),
+                0 => say!("Columns changed"),
                 all => with_rest(changes.into_iter().take(NAMED).collect(), all),
             }
         }
     };
-    theirs("Change", text)
+    theirs(phrase!("Change"), text)
 }
 
 fn changes(was: &Json, became: &Json, zone: Tz) -> Vec<String> {
@@ -243,7 +261,7 @@ fn changes(was: &Json, became: &Json, zone: Tz) -> Vec<String> {
     let mut changes = Vec::new();
     let mut change = |name: &str, was: &Json, became: &Json| {
         let [was, became] = [was, became].map(|value| fact::read(&format!("account.{name}"), value, zone));
-        changes.push(format!("{}: {} → {}", was.label, was.value, became.value));
+        changes.push(say!("{what}: {from} → {to}", what = was.label, from = was.value, to = became.value));
     };
     for (name, value) in was {
         let later = became.get(name).unwrap_or(&Json::Null);

@@ -5,11 +5,12 @@ use serde::Serialize;
 
 use super::WebState;
 use super::fact::{self, Fact};
+use super::language::{phrase, say};
 use super::page::{Trouble, account_href, below, date, href, moment};
 use crate::clock::Instant;
 use crate::enrollment::Guard;
 use crate::facts::{Contact, Subject, SubjectId};
-use crate::rehearsal::explanation::{Boundary, EntryVerdict, ExplainedClause, Explanation, Truth};
+use crate::rehearsal::explanation::{Boundary, EntryVerdict, ExplainedClause, Explanation, RevisionInForce, Truth};
 use crate::worker::runs::explain::{explain_subject, in_force};
 
 /// How many contacts are explained unless one is chosen.
@@ -91,7 +92,7 @@ pub(super) async fn explain_playbook(
     };
     let named = |contact: &Contact| if contact.name.is_empty() { contact.id.clone() } else { contact.name.clone() };
     if decided.loaded.ready.portfolio.is_some() {
-        return Ok(WhyView { trouble: Some("it is about all accounts together".to_owned()), ..view });
+        return Ok(WhyView { trouble: Some(say!("it is about all accounts together")), ..view });
     }
     let explained: Vec<(String, String)> = match Subject::from(decided.loaded.ready.playbook.subject) {
         Subject::Account => vec![(String::new(), name.to_owned())],
@@ -124,21 +125,22 @@ pub(super) async fn explain_playbook(
 fn answer(explanation: Explanation, name: &str, zone: Tz) -> WhyAnswer {
     let playbook = &explanation.playbook;
     let headline = match explanation.verdict {
-        EntryVerdict::Enters => format!("{name} would enter {playbook} now"),
-        EntryVerdict::Skipped => format!("{name} does not enter {playbook} now"),
-        EntryVerdict::Active => format!("{name} is in {playbook}"),
-        EntryVerdict::Held => format!("{name} would wait for a person’s approval to enter {playbook}"),
+        EntryVerdict::Enters => say!("{name} would enter {playbook} now", name = name, playbook = playbook),
+        EntryVerdict::Skipped => say!("{name} does not enter {playbook} now", name = name, playbook = playbook),
+        EntryVerdict::Active => say!("{name} is in {playbook}", name = name, playbook = playbook),
+        EntryVerdict::Held => {
+            say!("{name} would wait for a person’s approval to enter {playbook}", name = name, playbook = playbook)
+        }
     };
     let nearest = explanation.nearest.as_ref().map(|Boundary { at, because, .. }| {
         let day = date(*at, zone);
         match explanation.decided_by {
-            Guard::Clause => format!("It would be true from {day} on: {because}"),
-            _ => format!("Over from {day} on: {because}"),
+            Guard::Clause => say!("It would be true from {day} on: {why}", day = day, why = because),
+            _ => say!("Over from {day} on: {why}", day = day, why = because),
         }
     });
     let deciding = explanation.deciding;
     let clauses = explanation.clauses.iter().enumerate();
-    let since = explanation.revision.published_at.map(|at| format!(", published {}", moment(at, zone)));
     WhyAnswer {
         headline,
         enters: explanation.verdict != EntryVerdict::Skipped,
@@ -146,27 +148,31 @@ fn answer(explanation: Explanation, name: &str, zone: Tz) -> WhyAnswer {
         then: explanation.nearest.as_ref().and_then(|nearest| nearest.then.clone()),
         clauses: clauses.map(|(place, clause)| clause_view(clause, deciding == Some(place), zone)).collect(),
         next: explanation.next_slot.map(|slot| moment(slot, zone)),
-        revision: format!(
-            "{} of {}{}",
-            explanation.revision.revision,
-            explanation.revision.file,
-            since.unwrap_or_default()
-        ),
+        revision: revision_in_words(&explanation.revision, zone),
         reason: explanation.reason,
         notes: explanation.notes,
     }
 }
 
+fn revision_in_words(in_force: &RevisionInForce, zone: Tz) -> String {
+    let (revision, file) = (&in_force.revision, &in_force.file);
+    match in_force.published_at.map(|at| moment(at, zone)) {
+        Some(at) => say!("{revision} of {file}, published {at}", revision = revision, file = file, at = at),
+        None => say!("{revision} of {file}", revision = revision, file = file),
+    }
+}
+
 fn clause_view(explained: &ExplainedClause, decides: bool, zone: Tz) -> ClauseView {
     let (truth, colour) = match &explained.truth {
-        Truth::True => ("True", "done"),
-        Truth::False => ("False", "failed"),
-        Truth::Undecided(_) => ("Undecided", "held"),
-        Truth::NotReached(_) => ("Not reached", "ghost"),
+        Truth::True => (phrase!("True"), "done"),
+        Truth::False => (phrase!("False"), "failed"),
+        Truth::Undecided(_) => (phrase!("Undecided"), "held"),
+        Truth::NotReached(_) => (phrase!("Not reached"), "ghost"),
     };
     let more = match &explained.truth {
         Truth::Undecided(error) => Some(error.to_string()),
-        Truth::NotReached(Some(alone)) => Some(format!("would be {alone}")),
+        Truth::NotReached(Some(true)) => Some(say!("would be true")),
+        Truth::NotReached(Some(false)) => Some(say!("would be false")),
         _ => None,
     };
     let value = |(text, value): &(String, crate::facts::Value)| match fact::is_fact(text) {
