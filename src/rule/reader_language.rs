@@ -7,7 +7,7 @@
 use chrono::Datelike;
 use icu_calendar::Gregorian;
 use icu_datetime::FixedCalendarDateTimeFormatter;
-use icu_datetime::fieldsets::{MDE, YMD, YMDE, enums::DateFieldSet};
+use icu_datetime::fieldsets::{MDE, YM, YMD, YMDE, enums::DateFieldSet};
 use icu_datetime::input::Date;
 use icu_datetime::pattern::{DateTimePattern, FixedCalendarDateTimeNames};
 use icu_decimal::DecimalFormatter;
@@ -97,6 +97,15 @@ impl Language {
                 .map(|(formatter, day)| formatter.format(&day).to_string()),
         };
         text.unwrap_or_else(|| format!("{}-{:02}-{:02}", date.year(), date.month(), date.day()))
+    }
+
+    /// The month of a date with its year: `March 2026`.
+    pub(crate) fn month_of_year(&self, date: &impl Datelike) -> String {
+        let locale = Locale::from(self.id.clone());
+        let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(locale.into(), YM::long()).ok();
+        let day = gregorian(date.year(), date.month(), date.day());
+        let text = formatter.zip(day).map(|(formatter, day)| formatter.format(&day).to_string());
+        text.unwrap_or_else(|| format!("{}-{:02}", date.year(), date.month()))
     }
 
     pub(crate) fn month(&self, date: &impl Datelike, short: bool) -> String {

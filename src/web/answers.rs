@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::kpis::{HistoryLine, history_line};
+use super::language::{phrase, say};
 use super::page::{Frame, Trouble, Web, account_href, account_name, below, date, href, moment};
 use super::visitor::Visitor;
 use super::{WebState, fact};
@@ -91,7 +92,7 @@ struct FilterChoice {
 #[derive(Serialize)]
 struct ScoreCourse {
     name: String,
-    /// What a figure is.
+    /// What a figure is, a phrase.
     meaning: &'static str,
     line: Option<HistoryLine>,
     /// The latest first.
@@ -192,11 +193,11 @@ pub(super) async fn list(
         pairs.extend([("from", at.as_str()), ("after", id.as_str())]);
         href("/answers", &pairs)
     });
-    let days = PERIODS.map(|days| (days.to_string(), format!("{days} days")));
+    let days = PERIODS.map(|days| (days.to_string(), say!("{n} days", n = days)));
     let page = AnswerList {
-        surveys: choices("All surveys", surveys.into_iter().map(twice), query.survey.as_deref()),
-        tags: choices("All tags", tags.into_iter().map(twice), query.tag.as_deref()),
-        periods: choices("All time", days.into_iter(), query.days.as_deref()),
+        surveys: choices(say!("All surveys"), surveys.into_iter().map(twice), query.survey.as_deref()),
+        tags: choices(say!("All tags"), tags.into_iter().map(twice), query.tag.as_deref()),
+        periods: choices(say!("All time"), days.into_iter(), query.days.as_deref()),
         in_words: filter.in_words,
         account: query.account.clone(),
         narrowed: !pairs.is_empty(),
@@ -239,7 +240,7 @@ pub(super) async fn tag(
     let unread = |status| Trouble::refusal(status, "The form could not be read. The answer is as it was.");
     let Form(form) = form.map_err(|rejected| unread(rejected.status()))?;
     let Some(tag) = read_tag(&form.tag) else {
-        let words = "A tag is a word or a few, without a comma. The answer is as it was.";
+        let words = phrase!("A tag is a word or a few, without a comma. The answer is as it was.");
         return Err(Trouble::refusal(StatusCode::UNPROCESSABLE_ENTITY, words));
     };
     let deed = if form.deed == "remove" { TagDeed::Remove } else { TagDeed::Add };
@@ -275,9 +276,9 @@ fn twice(word: String) -> (String, String) {
 }
 
 /// All, and each of them; what is chosen and not among them stays chosen.
-fn choices(all: &str, known: impl Iterator<Item = (String, String)>, chosen: Option<&str>) -> Vec<FilterChoice> {
+fn choices(all: String, known: impl Iterator<Item = (String, String)>, chosen: Option<&str>) -> Vec<FilterChoice> {
     let choice = |(value, name): (String, String)| FilterChoice { current: chosen.unwrap_or("") == value, value, name };
-    let mut choices = vec![choice((String::new(), all.to_owned()))];
+    let mut choices = vec![choice((String::new(), all))];
     choices.extend(known.map(choice));
     if let (Some(chosen), false) = (chosen, choices.iter().any(|one| one.current)) {
         choices.push(choice(twice(chosen.to_owned())));
@@ -289,7 +290,7 @@ fn line(web: &WebState, row: AnswerListRow) -> AnswerLine {
     let AnswerListRow { answer, account_name: account, contact_name, mail, mail_subject, mail_at } = row;
     let mail = mail.zip(mail_at).map(|(id, at)| MailView {
         href: below("/messages", &id.to_string()),
-        subject: mail_subject.filter(|subject| !subject.is_empty()).unwrap_or_else(|| "A mail".to_owned()),
+        subject: mail_subject.filter(|subject| !subject.is_empty()).unwrap_or_else(|| say!("A mail")),
         when: date(at, web.zone),
     });
     AnswerLine {
@@ -326,12 +327,12 @@ fn score_course(web: &WebState, name: String, months: &BTreeMap<NaiveDate, Vec<A
     let at = |month: NaiveDate| local_time::instant(web.zone, month.and_time(NaiveTime::MIN));
     let points: Vec<(Instant, f64)> = figures.iter().map(|(month, _, figure)| (at(*month), *figure)).collect();
     let view = |(month, answers, figure): &(NaiveDate, i64, f64)| MonthView {
-        month: month.format("%B %Y").to_string(),
+        month: super::page::month(month),
         answers: *answers,
         figure: fact::number((figure * 10.0).round() / 10.0),
     };
     ScoreCourse {
-        meaning: if is_nps(&name) { "share of 9 and 10 less that of 0 to 6" } else { "mean" },
+        meaning: if is_nps(&name) { phrase!("share of 9 and 10 less that of 0 to 6") } else { phrase!("mean") },
         line: history_line(&points, "ratio"),
         months: figures.iter().rev().map(view).collect(),
         name,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::language::{phrase, say, translated};
 use super::page::{below, capitalize, href};
 use crate::enrollment::State;
 use crate::playbook::{Goto, Step, StepBody, Wait, WaitOn};
@@ -53,7 +54,7 @@ struct LeftView {
 #[derive(Serialize)]
 pub struct StateCount {
     state: String,
-    label: String,
+    label: &'static str,
     count: i64,
     href: String,
 }
@@ -94,7 +95,7 @@ impl<'a> Journey<'a> {
                 depth,
                 arm: None,
                 id: step.id.clone(),
-                kind: capitalize(&step.kind.replace('_', " ")),
+                kind: translated(&capitalize(&step.kind.replace('_', " "))).into_owned(),
                 words: words(step),
                 only_if: step.condition.as_ref().map(|condition| condition.text.trim().to_owned()),
                 standing: count(self.standing(&step.id)),
@@ -109,7 +110,8 @@ impl<'a> Journey<'a> {
             let StepBody::Branch(arms) = &step.body else { continue };
             for arm in arms {
                 let condition = arm.condition.as_ref().map(|condition| condition.text.trim());
-                lines.push(self.arm(condition.map_or("Else".to_owned(), |text| format!("If {text}")), depth + 1));
+                let condition = condition.map_or_else(|| say!("Else"), |text| say!("If {condition}", condition = text));
+                lines.push(self.arm(condition, depth + 1));
                 self.write(&arm.steps, depth + 2, reasons, lines);
             }
         }
@@ -177,7 +179,7 @@ impl<'a> Journey<'a> {
             *totals.entry(&one.state).or_default() += one.count;
         }
         let count = |(state, count): (&str, i64)| StateCount {
-            label: state_label(state).to_owned(),
+            label: state_label(state),
             href: href(&people_path(self.playbook), &[("state", state)]),
             state: state.to_owned(),
             count,
@@ -216,7 +218,10 @@ impl<'a> Journey<'a> {
             (count > 0).then(|| LeftView {
                 label: state_label(state.name()),
                 count,
-                reasons: why.take(REASONS).map(|(reason, count)| format!("{reason} ({count})")).collect(),
+                reasons: why
+                    .take(REASONS)
+                    .map(|(reason, count)| say!("{reason} ({n})", reason = translated(reason), n = count))
+                    .collect(),
             })
         };
         LEFT.into_iter().filter_map(view).collect()
@@ -232,21 +237,21 @@ fn is_left(state: &str) -> bool {
     LEFT.iter().any(|left| left.name() == state)
 }
 
-/// What a state of an enrollment is called.
+/// What a state of an enrollment is called, a phrase.
 pub(super) fn state_label(state: &str) -> &'static str {
     if state == State::GHOST {
-        return "Held out";
+        return phrase!("Held out");
     }
     match State::ALL.into_iter().find(|known| known.name() == state) {
-        Some(State::Active) => "On the way",
-        Some(State::Completed) => "Went through",
-        Some(State::Goal) => "Reached the goal",
-        Some(State::Exited) => "Left by the exit",
-        Some(State::Blocked) => "Suppressed",
-        Some(State::Held) => "Wait for approval",
-        Some(State::Cancelled) => "Ended by a person",
-        Some(State::Failed) => "Cannot go on",
-        None => "In another state",
+        Some(State::Active) => phrase!("On the way"),
+        Some(State::Completed) => phrase!("Went through"),
+        Some(State::Goal) => phrase!("Reached the goal"),
+        Some(State::Exited) => phrase!("Left by the exit"),
+        Some(State::Blocked) => phrase!("Suppressed"),
+        Some(State::Held) => phrase!("Wait for approval"),
+        Some(State::Cancelled) => phrase!("Ended by a person"),
+        Some(State::Failed) => phrase!("Cannot go on"),
+        None => phrase!("In another state"),
     }
 }
 
@@ -275,12 +280,15 @@ fn words(step: &Step) -> Option<String> {
         StepBody::Wait(Wait { on, at }) => {
             let words = match on {
                 WaitOn::For(span) => span.to_string(),
-                WaitOn::Date(date) => format!("until {}", date.text.trim()),
+                WaitOn::Date(date) => say!("until {date}", date = date.text.trim()),
                 WaitOn::Until { condition, at_most, .. } => {
-                    format!("until {}, {at_most} at most", condition.text.trim())
+                    say!("until {condition}, {span} at most", condition = condition.text.trim(), span = at_most)
                 }
             };
-            Some(at.map_or(words.clone(), |at| format!("{words}, at {}", at.format("%H:%M"))))
+            Some(match at {
+                Some(at) => say!("{wait}, at {time}", wait = words, time = at.format("%H:%M")),
+                None => words,
+            })
         }
         StepBody::Action(node) => {
             const TITLES: [&str; 5] = ["title", "subject", "report", "playbook", "text"];

@@ -72,6 +72,7 @@ mod guard;
 mod health;
 mod html;
 mod identity;
+mod impact_words;
 mod journey;
 mod kpis;
 mod language;

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use chrono_tz::Tz;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Output, State as MinijinjaState, UndefinedBehavior, Value, context};
@@ -262,8 +262,8 @@ fn stops_in_brief(stops: &[Stop]) -> String {
 }
 
 /// `a, b, c`, with the comma of the reader's language.
-pub(super) fn list_in_words(parts: &[String]) -> String {
-    parts.join(&say!(", "))
+pub(super) fn list_in_words(parts: &[impl AsRef<str>]) -> String {
+    parts.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(&say!(", "))
 }
 
 /// A template's text.
@@ -391,6 +391,11 @@ pub(super) fn weekday_date(day: NaiveDate, with_year: bool) -> String {
         (PageLanguage::English, true) => day.format("%a %-d %B %Y").to_string(),
         (other, _) => other.dates().weekday_date(&day, with_year),
     }
+}
+
+/// `March 2026` in the reader's language.
+pub(super) fn month(day: &impl Datelike) -> String {
+    PageLanguage::current().dates().month_of_year(day)
 }
 
 /// A path with a query of these pairs, each value encoded.

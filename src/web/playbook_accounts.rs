@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::journey::{Journey, people_path, state_label};
+use super::language::{phrase, say, translated};
 use super::page::{Frame, Trouble, Web, account_href, account_name, below, href, moment};
 use super::playbooks::{find_playbook, parse_playbook};
 use crate::store::views::web::{EnrolledRow, StepGroup};
@@ -72,7 +73,7 @@ pub(super) async fn list(
     asked: Result<Query<PlaybookAccountsQuery>, QueryRejection>,
 ) -> Result<Response, Trouble> {
     let unreadable = || {
-        let words = "This address cannot be read. Begin again from the page of the playbook.";
+        let words = phrase!("This address cannot be read. Begin again from the page of the playbook.");
         Trouble::refusal(StatusCode::BAD_REQUEST, words)
     };
     let Query(asked) = asked.map_err(|_| unreadable())?;
@@ -114,11 +115,17 @@ fn choose<'q>(
 ) -> (Vec<StepGroup>, Option<(&'static str, &'q str)>, String) {
     let PlaybookAccountsQuery { at, past, left, state, .. } = asked;
     match [at, past, left, state].map(String::as_str) {
-        ["", "", "", ""] => (journey.everybody(), None, "Everybody".to_owned()),
-        [at, _, _, _] if !at.is_empty() => (journey.standing(at), Some(("at", at)), format!("Stand at {at}")),
-        [_, past, _, _] if !past.is_empty() => (journey.past(past), Some(("past", past)), format!("Are past {past}")),
-        [_, _, left, _] if !left.is_empty() => (journey.left(left), Some(("left", left)), format!("Left at {left}")),
-        [_, _, _, state] => (journey.in_state(state), Some(("state", state)), state_label(state).to_owned()),
+        ["", "", "", ""] => (journey.everybody(), None, say!("Everybody")),
+        [at, _, _, _] if !at.is_empty() => (journey.standing(at), Some(("at", at)), say!("Stand at {step}", step = at)),
+        [_, past, _, _] if !past.is_empty() => {
+            (journey.past(past), Some(("past", past)), say!("Are past {step}", step = past))
+        }
+        [_, _, left, _] if !left.is_empty() => {
+            (journey.left(left), Some(("left", left)), say!("Left at {step}", step = left))
+        }
+        [_, _, _, state] => {
+            (journey.in_state(state), Some(("state", state)), translated(state_label(state)).into_owned())
+        }
     }
 }
 

@@ -6,12 +6,14 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::impact_words::{sentences, summary};
 use super::journey::{JourneyLine, StateCount, state_label};
 use super::page::{account_href, account_name, below, moment};
 use crate::diagnostic::Diagnostic;
 use crate::facts::SubjectId;
 use crate::impact::{Group, Impact};
 use crate::store::runs::run_id;
+use crate::store::upkeep::stopped::Stop;
 use crate::store::views::web::{EnrollmentRow, HeldRow, RunRow};
 
 /// How many undecided subjects of a run are named.
@@ -27,6 +29,19 @@ pub struct PlaybookList {
 pub struct Broken {
     pub file: String,
     pub findings: Json,
+}
+
+/// By whom a playbook is stopped, and why.
+#[derive(Serialize)]
+pub struct PlaybookStop {
+    by: String,
+    reason: Option<String>,
+}
+
+impl PlaybookStop {
+    pub fn of(stop: &Stop) -> PlaybookStop {
+        PlaybookStop { by: stop.by.clone(), reason: stop.reason.clone() }
+    }
 }
 
 /// A playbook as far as its published text says.
@@ -52,7 +67,7 @@ pub struct Summary {
     pub active: String,
     pub held: Option<String>,
     /// By whom and why it is stopped, if it is itself.
-    pub stop: Option<String>,
+    pub stop: Option<PlaybookStop>,
     /// Why its latest run failed, if it did.
     pub trouble: Option<String>,
     pub runs: Vec<RunView>,
@@ -179,8 +194,8 @@ pub fn impact_view(impact: &Impact, counted: BTreeMap<String, i64>) -> ImpactVie
     });
     let reasons = impact.spent.tasks.reasons.iter();
     ImpactView {
-        summary: impact.summary(),
-        sentences: impact.sentences(),
+        summary: summary(impact),
+        sentences: sentences(impact),
         poor: impact.spent.tasks.is_poor(),
         reasons: reasons.map(|(reason, count)| skipped((reason, count))).collect(),
         groups: holdout.chain(variants).collect(),

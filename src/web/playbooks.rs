@@ -11,10 +11,11 @@ use chrono_tz::Tz;
 use super::WebState;
 use super::fact;
 use super::journey::{Journey, people_path};
+use super::language::say;
 use super::page::{Frame, Trouble, Web, account_href, below, href, moment};
 use super::playbook_views::{
-    BehindView, Broken, Detail, PlaybookList, PlaybookPage, RunView, Summary, enrollment_view, held_name, impact_view,
-    run_view, trouble,
+    BehindView, Broken, Detail, PlaybookList, PlaybookPage, PlaybookStop, RunView, Summary, enrollment_view, held_name,
+    impact_view, run_view, trouble,
 };
 use crate::catalog;
 use crate::clock::Instant;
@@ -22,11 +23,12 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::Schema;
 use crate::impact::TERM_DAYS;
+use crate::playbook::duration::Duration;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
 use crate::playbook::{Mode, Playbook, SubjectKind};
 use crate::store::runs::playbooks::{Published, RevisionText};
-use crate::store::upkeep::stopped::{Stop, StopTarget, Stopped};
+use crate::store::upkeep::stopped::{StopTarget, Stopped};
 use crate::store::views::impact::ImpactTerms;
 use crate::store::views::web::{HeldRow, RunRow, StepCount};
 
@@ -78,7 +80,7 @@ pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
 
 /// A count that ends at [`COUNTED`], in words.
 fn bounded(count: i64) -> String {
-    if count > COUNTED { format!("more than {}", fact::number(COUNTED as f64)) } else { count.to_string() }
+    if count > COUNTED { say!("more than {n}", n = fact::number(COUNTED as f64)) } else { count.to_string() }
 }
 
 /// The publication of a playbook.
@@ -216,7 +218,7 @@ fn summary(
     let schedule = written.as_ref().map(|playbook| when_looked_at(playbook, web.zone));
     Summary {
         href: below("/playbooks", &published.id),
-        stop: stopped.stop_of(&published.id).map(Stop::describe),
+        stop: stopped.stop_of(&published.id).map(PlaybookStop::of),
         id: published.id,
         mode,
         schedule,
@@ -256,10 +258,16 @@ fn reasons_bound(counts: &[StepCount]) -> Option<i64> {
 /// When a playbook is looked at, in words.
 fn when_looked_at(playbook: &Playbook, zone: Tz) -> String {
     let schedule = format!("{} {}", playbook.schedule.text, playbook.timezone.unwrap_or(zone).name());
-    match &playbook.on {
-        None => schedule,
-        Some(on) if on.every_minute => format!("on {}", on.describe()),
-        Some(on) => format!("{schedule}, on {}", on.describe()),
+    let Some(on) = &playbook.on else { return schedule };
+    let event = on.event.text.trim();
+    let after = Some(on.after.num_seconds()).filter(|seconds| *seconds != 0).map(Duration::Seconds);
+    match (on.every_minute, after) {
+        (true, None) => say!("on {event}", event = event),
+        (true, Some(after)) => say!("on {event}, after {span}", event = event, span = after),
+        (false, None) => say!("{schedule}, on {event}", schedule = schedule, event = event),
+        (false, Some(after)) => {
+            say!("{schedule}, on {event}, after {span}", schedule = schedule, event = event, span = after)
+        }
     }
 }
 

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use crate::web::language::say;
+use crate::web::page::list_in_words;
+
 /// The picture, as wide as a card: so its letters keep their size.
 const WIDTH: f64 = 320.0;
 const HEIGHT: f64 = 112.0;
@@ -81,7 +84,7 @@ fn class(is_current: bool) -> &'static str {
 }
 
 fn title(value: &ChartValue) -> String {
-    format!("{}: {}", value.name, value.text)
+    say!("{name}: {value}", name = value.name, value = value.text)
 }
 
 /// The course of values from left to right, each at its place, those that are missing
@@ -120,7 +123,14 @@ pub(super) fn course(what: &str, values: &[ChartValue]) -> Option<OverviewChart>
         width: WIDTH,
         height: HEIGHT,
         role: "img",
-        label: format!("{what}: from {} in {} to {} in {}", first.text, first.name, last.text, last.name),
+        label: say!(
+            "{what}: from {first} in {begin} to {last} in {end}",
+            what = what,
+            first = first.text,
+            begin = first.name,
+            last = last.text,
+            end = last.name
+        ),
         zero: (least < 0.0 && most > 0.0).then(|| place(y(0.0))),
         line: points.join(" "),
         dots: known.iter().map(dot).collect(),
@@ -161,12 +171,12 @@ pub(super) fn bars(what: &str, values: &[ChartValue]) -> Option<OverviewChart> {
             href: one.href.clone(),
         });
     }
-    let label = values.iter().map(title).collect::<Vec<_>>().join(", ");
+    let label = list_in_words(&values.iter().map(title).collect::<Vec<_>>());
     Some(OverviewChart {
         width: WIDTH,
         height: HEIGHT,
         role: if bars.iter().any(|bar| bar.href.is_some()) { "group" } else { "img" },
-        label: format!("{what}: {label}"),
+        label: say!("{name}: {value}", name = what, value = label),
         zero: Some(place(BOTTOM)),
         line: String::new(),
         dots: Vec::new(),

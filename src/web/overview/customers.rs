@@ -16,6 +16,7 @@ use crate::store::views::web::{AccountDate, OnboardingStage, RenewalMonth, Renew
 use crate::web::WebState;
 use crate::web::accounts::column;
 use crate::web::kpis::figure;
+use crate::web::language::{phrase, say, translated};
 use crate::web::page::{Trouble, account_href, date};
 use crate::worker::documents::funnel;
 
@@ -23,8 +24,6 @@ use crate::worker::documents::funnel;
 const MONTHS: i32 = 12;
 /// How many accounts a period names.
 const NAMED: i64 = 10;
-
-pub(super) const NO_ACCOUNTS: &str = "There are no accounts yet.";
 
 /// Renewals due and won, and who left.
 pub(super) async fn renewals(
@@ -34,9 +33,9 @@ pub(super) async fn renewals(
 ) -> Result<OverviewSection, Trouble> {
     let (period, segment, span) = (address.period, &address.segment, address.period.span(web.zone));
     let mut section =
-        OverviewSection { id: "renewals", title: "Renewals and departures", ..OverviewSection::default() };
+        OverviewSection { id: "renewals", title: phrase!("Renewals and departures"), ..OverviewSection::default() };
     if !web.store.has_account_date(AccountDate::Renewal) {
-        section.missing = Some("The customer store does not say when contracts end.".to_owned());
+        section.missing = Some(say!("The customer store does not say when contracts end."));
         return Ok(section);
     }
     let begin = Period::of_day(PeriodKind::Month, period.first);
@@ -47,37 +46,39 @@ pub(super) async fn renewals(
     let mrr = of_period.iter().filter_map(|one| one.mrr).reduce(|sum, more| sum + more);
     let due_href = address.accounts_of(AccountDate::Renewal, period, &[("left", "no")]);
     let ends = web.store.renewal_ends(span, segment).await?;
-    section.figures.push(count("Due", due, Some(due_href.clone())));
+    section.figures.push(count(phrase!("Due"), due, Some(due_href.clone())));
     if due > 0 {
         section.figures.push(match mrr {
-            Some(mrr) => number("MRR due", Some(mrr), "money", Some(due_href.clone())),
-            None => missing("MRR due", "the store does not say what accounts pay"),
+            Some(mrr) => number(phrase!("MRR due"), Some(mrr), "money", Some(due_href.clone())),
+            None => missing(phrase!("MRR due"), phrase!("the store does not say what accounts pay")),
         });
-        section.figures.push(count("Date has passed", passed, Some(due_href.clone())));
+        section.figures.push(count(phrase!("Date has passed"), passed, Some(due_href.clone())));
     }
     section.figures.push(match ends.won {
         Some(won) => {
             let renewed = address.accounts_of(AccountDate::Renewal, period, &[("renewed", "yes")]);
-            count("Moved on to a later date", won, Some(renewed))
+            count(phrase!("Moved on to a later date"), won, Some(renewed))
         }
-        None => missing("Moved on to a later date", "no history of accounts is kept"),
+        None => missing(phrase!("Moved on to a later date"), phrase!("no history of accounts is kept")),
     });
     let lost_href = address.accounts_of(AccountDate::Renewal, period, &[("left", "yes")]);
-    section.figures.push(count("Due but left", ends.lost, Some(lost_href)));
+    section.figures.push(count(phrase!("Due but left"), ends.lost, Some(lost_href)));
     section.figures.push(match web.store.accounts_left(span, segment).await? {
-        Some(left) => {
-            count("Left in the period", left, Some(address.accounts_of(AccountDate::Churn, period, &[("left", "yes")])))
-        }
-        None => missing("Left in the period", "the store does not say when accounts left"),
+        Some(left) => count(
+            phrase!("Left in the period"),
+            left,
+            Some(address.accounts_of(AccountDate::Churn, period, &[("left", "yes")])),
+        ),
+        None => missing(phrase!("Left in the period"), phrase!("the store does not say when accounts left")),
     });
     section.cards = ahead_cards(address, begin, &months);
     let rows = web.store.renewals_due(span, segment, NAMED).await?;
     let more = due - rows.len() as i64;
     section.tables.extend((!rows.is_empty()).then(|| OverviewTable {
-        caption: format!("Due in {}, who pay most first", period.name()),
-        head: vec!["Account", "Renewal", "Tier", "CSM", "MRR"],
+        caption: say!("Due in {period}, who pay most first", period = period.name()),
+        head: vec![phrase!("Account"), phrase!("Renewal"), phrase!("Tier"), phrase!("CSM"), phrase!("MRR")],
         rows: rows.into_iter().map(|row| renewal_row(web, row)).collect(),
-        link: (more > 0).then(|| OverviewLink { text: format!("{more} more"), href: due_href }),
+        link: (more > 0).then(|| OverviewLink { text: say!("{n} more", n = more), href: due_href }),
     }));
     Ok(section)
 }
@@ -85,7 +86,7 @@ pub(super) async fn renewals(
 /// Renewals of the months from the period on: how many, and what they pay where that is known.
 fn ahead_cards(address: &OverviewAddress, begin: Period, months: &[RenewalMonth]) -> Vec<OverviewCard> {
     let by_month: BTreeMap<NaiveDate, &RenewalMonth> = months.iter().map(|one| (one.month, one)).collect();
-    let card = |label: &str, unit: &'static str, about: &str, of: fn(&RenewalMonth) -> Option<f64>| {
+    let card = |label: &'static str, unit: &'static str, about: String, of: fn(&RenewalMonth) -> Option<f64>| {
         let row = |ahead: i32| {
             let month = begin.moved(ahead);
             let value = by_month.get(&month.first).map_or(Some(0.0), |one| of(one));
@@ -103,21 +104,23 @@ fn ahead_cards(address: &OverviewAddress, begin: Period, months: &[RenewalMonth]
         let last = begin.moved(MONTHS - 1);
         OverviewCard {
             figure: number(label, Some(all), unit, Some(address.accounts_until(AccountDate::Renewal, begin, last))),
-            about: Some(format!("{about}, from {} on", begin.name())),
+            about: Some(about),
             as_of: None,
-            chart: bars(label, &rows),
+            chart: bars(&translated(label), &rows),
             rows,
-            of: "Month",
+            of: PeriodKind::Month.label(),
             rows_unit: unit,
             link: None,
         }
     };
     let mut cards = Vec::new();
     if !months.is_empty() {
-        cards.push(card("Due in 12 months", "count", "Accounts whose contract ends", |one| Some(one.accounts as f64)));
+        let about = say!("Accounts whose contract ends, from {month} on", month = begin.name());
+        cards.push(card(phrase!("Due in 12 months"), "count", about, |one| Some(one.accounts as f64)));
     }
     if months.iter().any(|one| one.mrr.is_some()) {
-        cards.push(card("MRR due in 12 months", "money", "What these accounts pay a month", |one| one.mrr));
+        let about = say!("What these accounts pay a month, from {month} on", month = begin.name());
+        cards.push(card(phrase!("MRR due in 12 months"), "money", about, |one| one.mrr));
     }
     cards
 }
@@ -139,16 +142,16 @@ fn renewal_row(web: &WebState, row: RenewalRow) -> OverviewRow {
 /// How far the accounts are that signed up in the period.
 pub(super) async fn onboarding(web: &WebState, address: &OverviewAddress) -> Result<OverviewSection, Trouble> {
     let (period, span) = (address.period, address.period.span(web.zone));
-    let mut section = OverviewSection { id: "onboarding", title: "Onboarding", ..OverviewSection::default() };
-    section.link = Some(OverviewLink { text: "All stages and tiers".to_owned(), href: "/stages".to_owned() });
+    let mut section = OverviewSection { id: "onboarding", title: phrase!("Onboarding"), ..OverviewSection::default() };
+    section.link = Some(OverviewLink { text: say!("All stages and tiers"), href: "/stages".to_owned() });
     if !web.store.has_account_date(AccountDate::SignUp) {
-        section.missing = Some("The customer store does not say when accounts signed up.".to_owned());
+        section.missing = Some(say!("The customer store does not say when accounts signed up."));
         return Ok(section);
     }
     let mut stages = web.store.onboarding(span, &address.segment).await?;
     let all: i64 = stages.iter().map(|one| one.accounts).sum();
     if all == 0 {
-        section.missing = Some(format!("No account signed up in {}.", period.name()));
+        section.missing = Some(say!("No account signed up in {period}.", period = period.name()));
         return Ok(section);
     }
     let levels = funnel::levels(&web.store, Standing::Stage).await?;
@@ -168,21 +171,21 @@ pub(super) async fn onboarding(web: &WebState, address: &OverviewAddress) -> Res
         ],
     };
     let sum = |of: fn(&OnboardingStage) -> i64| -> i64 { stages.iter().map(of).sum() };
-    let mut rows = vec![row("Signed up".to_owned(), all, link(&[]))];
+    let mut rows = vec![row(say!("Signed up"), all, link(&[]))];
     if web.store.has_account_date(AccountDate::Activation) {
-        rows.push(row("Activated".to_owned(), sum(|one| one.activated), link(&[("activated", "yes")])));
+        rows.push(row(say!("Activated"), sum(|one| one.activated), link(&[("activated", "yes")])));
     }
-    rows.push(row("Left again".to_owned(), sum(|one| one.left_again), link(&[("left", "yes")])));
+    rows.push(row(say!("Left again"), sum(|one| one.left_again), link(&[("left", "yes")])));
     if stages.iter().any(|one| one.stage.is_some()) {
         rows.extend(stages.iter().map(|one| {
             let stage = one.stage.as_deref();
-            let name = stage.map_or("In no stage now".to_owned(), |stage| format!("In {stage} now"));
+            let name = stage.map_or_else(|| say!("In no stage now"), |stage| say!("In {stage} now", stage = stage));
             row(name, one.accounts, link(&[("stage", stage.unwrap_or(crate::web::accounts::NO_STAGE))]))
         }));
     }
     section.tables.push(OverviewTable {
-        caption: format!("Accounts that signed up in {}", period.name()),
-        head: vec!["Step", "Accounts", "Share"],
+        caption: say!("Accounts that signed up in {period}", period = period.name()),
+        head: vec![phrase!("Step"), phrase!("Accounts"), phrase!("Share")],
         rows,
         link: None,
     });

@@ -12,20 +12,21 @@ use crate::store::documents::kpis::{KpiRow, KpiValue};
 use crate::store::views::web::AccountDate;
 use crate::web::WebState;
 use crate::web::kpis::{figure, signed};
+use crate::web::language::{phrase, say, translated};
 use crate::web::page::{Trouble, below, date};
 use crate::worker::documents::definitions::kpi_definitions;
 
 /// Those that managers look at first, with what they are called here.
 const SHOWN: [(&str, &str); 9] = [
-    ("churn-rate", "Churn"),
-    ("churned-mrr", "MRR lost to churn"),
-    ("win-back-rate", "Win-back"),
-    ("renewal-rate", "Renewals won"),
-    ("net-revenue-retention", "Net revenue retention (NRR)"),
-    ("gross-revenue-retention", "Gross revenue retention (GRR)"),
-    ("nps", "NPS"),
-    ("nps-trend", "NPS trend"),
-    ("time-to-first-value", "Time to first value"),
+    ("churn-rate", phrase!("Churn")),
+    ("churned-mrr", phrase!("MRR lost to churn")),
+    ("win-back-rate", phrase!("Win-back")),
+    ("renewal-rate", phrase!("Renewals won")),
+    ("net-revenue-retention", phrase!("Net revenue retention (NRR)")),
+    ("gross-revenue-retention", phrase!("Gross revenue retention (GRR)")),
+    ("nps", phrase!("NPS")),
+    ("nps-trend", phrase!("NPS trend")),
+    ("time-to-first-value", phrase!("Time to first value")),
 ];
 
 /// What is known of all KPIs.
@@ -55,11 +56,11 @@ pub(super) async fn section(
     for value in web.store.kpi_values(just_before(begin.from), until).await? {
         history.values.entry(value.id.clone()).or_default().push(value);
     }
-    let note = (!address.segment.is_everything())
-        .then(|| "Over all accounts: a KPI is not divided by tier or CSM.".to_owned());
+    let note =
+        (!address.segment.is_everything()).then(|| say!("Over all accounts: a KPI is not divided by tier or CSM."));
     let cards = SHOWN.iter().map(|(id, label)| card(web, address, &history, id, label)).collect();
-    let link = Some(OverviewLink { text: "All KPIs".to_owned(), href: "/kpis".to_owned() });
-    Ok(OverviewSection { id: "kpis", title: "Key figures", note, cards, link, ..OverviewSection::default() })
+    let link = Some(OverviewLink { text: say!("All KPIs"), href: "/kpis".to_owned() });
+    Ok(OverviewSection { id: "kpis", title: phrase!("Key figures"), note, cards, link, ..OverviewSection::default() })
 }
 
 fn card(web: &WebState, address: &OverviewAddress, history: &KpiHistory, id: &str, label: &str) -> OverviewCard {
@@ -89,36 +90,34 @@ fn card(web: &WebState, address: &OverviewAddress, history: &KpiHistory, id: &st
     let (value, before) = (of_period(period), of_period(period.moved(-1)));
     let since = period.span(web.zone).from;
     let missing = value.is_none().then(|| match (latest, definition) {
-        (Some(KpiRow { at, missing: Some(why), .. }), _) if *at >= since => why.clone(),
-        (None, None) => format!("there is no KPI `{id}`; `{} new {id}` begins with the shipped one", web.command),
-        _ => format!("it was not calculated in {}", period.name()),
+        (Some(KpiRow { at, missing: Some(why), .. }), _) if *at >= since => translated(why).into_owned(),
+        (None, None) => say!(
+            "there is no KPI `{id}`; `{command} new {id}` begins with the shipped one",
+            id = id,
+            command = web.command
+        ),
+        _ => say!("it was not calculated in {period}", period = period.name()),
     });
     let is_known = definition.is_some() || latest.is_some();
     let change = value.zip(before).map(|(value, before)| signed(value - before, unit));
     OverviewCard {
         figure: OverviewFigure {
-            label: label.to_owned(),
+            label: translated(label).into_owned(),
             text: value.map(|value| figure(value, unit)),
             value,
             unit,
-            change: change.map(|change| format!("{change} against {}", period.moved(-1).name())),
+            change: change
+                .map(|change| say!("{change} against {period}", change = change, period = period.moved(-1).name())),
             missing,
             href: is_known.then(|| below("/kpis", id)),
         },
         about: definition.and_then(|one| one.about.clone()),
         as_of: last_of(period).map(|value| date(value.at, web.zone)),
-        chart: course(label, &rows),
+        chart: course(&translated(label), &rows),
         rows: if rows.iter().any(|row| row.value.is_some()) { rows } else { Vec::new() },
-        of: period_word(period),
+        of: period.kind.label(),
         rows_unit: unit,
         link: accounts_behind(address, id).filter(|_| value.is_some()),
-    }
-}
-
-fn period_word(period: Period) -> &'static str {
-    match period.kind {
-        super::period::PeriodKind::Month => "Month",
-        super::period::PeriodKind::Quarter => "Quarter",
     }
 }
 
@@ -127,15 +126,15 @@ fn accounts_behind(address: &OverviewAddress, id: &str) -> Option<OverviewLink> 
     let period = address.period;
     let of = |date, more: &[(&str, &str)]| address.accounts_of(date, period, more);
     let (text, href) = match id {
-        "churn-rate" | "churned-mrr" => ("Accounts that left", of(AccountDate::Churn, &[("left", "yes")])),
-        "win-back-rate" => ("Accounts that could come back", address.accounts(&[("left", "yes")])),
-        "renewal-rate" => ("Accounts that are due", of(AccountDate::Renewal, &[("left", "no")])),
+        "churn-rate" | "churned-mrr" => (phrase!("Accounts that left"), of(AccountDate::Churn, &[("left", "yes")])),
+        "win-back-rate" => (phrase!("Accounts that could come back"), address.accounts(&[("left", "yes")])),
+        "renewal-rate" => (phrase!("Accounts that are due"), of(AccountDate::Renewal, &[("left", "no")])),
         "net-revenue-retention" | "gross-revenue-retention" => {
-            ("Customers of today", address.accounts(&[("left", "no")]))
+            (phrase!("Customers of today"), address.accounts(&[("left", "no")]))
         }
-        "nps" | "nps-trend" => ("Answers", "/answers".to_owned()),
-        "time-to-first-value" => ("Accounts that signed up", of(AccountDate::SignUp, &[])),
+        "nps" | "nps-trend" => (phrase!("Answers"), "/answers".to_owned()),
+        "time-to-first-value" => (phrase!("Accounts that signed up"), of(AccountDate::SignUp, &[])),
         _ => return None,
     };
-    Some(OverviewLink { text: text.to_owned(), href })
+    Some(OverviewLink { text: translated(text).into_owned(), href })
 }

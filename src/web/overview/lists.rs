@@ -11,6 +11,7 @@ use crate::message::class::Class;
 use crate::store::views::web::{EndedRow, ListPart};
 use crate::web::WebState;
 use crate::web::fact::words;
+use crate::web::language::{phrase, say, translated};
 use crate::web::page::{Frame, Trouble, Web, account_href, account_name, below, capitalize, moment, with_pair};
 
 /// How many rows one page shows, and how many pages there are at most.
@@ -18,8 +19,11 @@ const AT_MOST: i64 = 100;
 const MOST_PAGES: i64 = 100;
 
 /// How a task ends.
-const ENDS: [(&str, &str); 3] =
-    [("done", "Tasks done"), ("dismissed", "Tasks dismissed"), ("closed", "Tasks closed by themselves")];
+const ENDS: [(&str, &str); 3] = [
+    ("done", phrase!("Tasks done")),
+    ("dismissed", phrase!("Tasks dismissed")),
+    ("closed", phrase!("Tasks closed by themselves")),
+];
 
 /// What a list is asked for.
 #[derive(Debug, Deserialize)]
@@ -48,6 +52,7 @@ struct EndedList {
     title: String,
     name: String,
     back: String,
+    /// A phrase.
     who: &'static str,
     rows: Vec<EndedLine>,
     previous_href: Option<String>,
@@ -95,7 +100,7 @@ pub(in crate::web) async fn tasks(
     let span = address.period.span(web.zone);
     let rows = web.store.ended_task_rows(span, &address.segment, state, query.part()).await?;
     let path = with_pair(&address.at("/overview/tasks", address.period), "state", state);
-    page(&web, &address, &query, title.to_owned(), "Whose", "/tasks", &path, rows).await
+    page(&web, &address, &query, translated(title).into_owned(), phrase!("Whose"), "/tasks", &path, rows).await
 }
 
 /// The mails of a class that left or ended in the period.
@@ -109,7 +114,8 @@ pub(in crate::web) async fn mails(
     let span = address.period.span(web.zone);
     let rows = web.store.ended_mail_rows(span, &address.segment, class, query.part()).await?;
     let path = with_pair(&address.at("/overview/mails", address.period), "class", class);
-    page(&web, &address, &query, format!("{} mails", capitalize(class)), "To", "/messages", &path, rows).await
+    let title = say!("{class} mails", class = translated(&capitalize(class)));
+    page(&web, &address, &query, title, phrase!("To"), "/messages", &path, rows).await
 }
 
 #[expect(clippy::too_many_arguments, reason = "both lists give all of them")]

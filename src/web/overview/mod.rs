@@ -19,6 +19,7 @@ use self::address::{OverviewAddress, OverviewQuery, unreadable};
 use self::parts::{OverviewLink, OverviewSection};
 use self::period::{Period, PeriodKind};
 use super::WebState;
+use super::language::{PageLanguage, say, translated};
 use super::page::{Frame, Trouble, Web};
 use super::task_view::UNASSIGNED;
 use crate::clock::Instant;
@@ -56,8 +57,8 @@ struct OverviewPage {
     export_href: String,
     /// Whether the period goes on.
     is_under_way: bool,
-    /// Why much is missing.
-    empty: Option<&'static str>,
+    /// Whether there are no accounts at all.
+    is_empty: bool,
     sections: Vec<OverviewSection>,
 }
 
@@ -101,20 +102,25 @@ pub(super) async fn show(
         later: link(1),
         export_href: address.at("/overview.csv", period),
         is_under_way: span.from <= now && now < span.until,
-        empty: (!web.store.has_accounts().await?).then_some(customers::NO_ACCOUNTS),
+        is_empty: !web.store.has_accounts().await?,
         sections,
     };
     Frame::new(&web, "overview", None).await?.page(StatusCode::OK, "overview.html", page)
 }
 
-/// The same figures for a spreadsheet.
+/// The same figures for a spreadsheet, which are in English for every reader: what
+/// reads them goes by their names.
 pub(super) async fn export(
     State(web): Web,
     query: Result<Query<OverviewQuery>, QueryRejection>,
 ) -> Result<Response, Trouble> {
     let Query(query) = query.map_err(|_| unreadable())?;
+    PageLanguage::English.answer(csv(&web, query)).await
+}
+
+async fn csv(web: &WebState, query: OverviewQuery) -> Result<Response, Trouble> {
     let now = web.clock.now();
-    let address = query.address(&web, now)?;
+    let address = query.address(web, now)?;
     let period = address.period;
     let head = [
         ("Period", period.name()),
@@ -124,7 +130,7 @@ pub(super) async fn export(
         ("Tier", address.segment.tier.clone().unwrap_or_else(|| "all".to_owned())),
         ("CSM", address.csm().unwrap_or("all").to_owned()),
     ];
-    let mut response = parts::csv(&head, &sections(&web, &address, now).await?).into_response();
+    let mut response = parts::csv(&head, &sections(web, &address, now).await?).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
     let name = format!("attachment; filename=\"overview-{}-{}.csv\"", period.kind.word(), period.word());
@@ -152,7 +158,7 @@ fn kinds(address: &OverviewAddress, today: chrono::NaiveDate) -> Vec<OverviewCho
         let other = Period::of_day(kind, if has_today { today } else { shown.first });
         OverviewChoice {
             value: address.at("/overview", other),
-            name: super::page::capitalize(kind.word()),
+            name: translated(kind.label()).into_owned(),
             current: kind == shown.kind,
         }
     };
@@ -178,7 +184,7 @@ async fn tiers(web: &WebState, segment: &Segment) -> Result<Vec<OverviewChoice>,
             tiers.push(tier);
         }
     }
-    let all = OverviewChoice { value: String::new(), name: "All tiers".to_owned(), current: segment.tier.is_none() };
+    let all = OverviewChoice { value: String::new(), name: say!("All tiers"), current: segment.tier.is_none() };
     let choice = |tier: String| OverviewChoice {
         current: segment.tier.as_ref() == Some(&tier),
         name: tier.clone(),
@@ -190,8 +196,8 @@ async fn tiers(web: &WebState, segment: &Segment) -> Result<Vec<OverviewChoice>,
 fn csm_choices(csms: Vec<(String, String)>, address: &OverviewAddress) -> Vec<OverviewChoice> {
     let chosen = address.csm().unwrap_or_default();
     let choice = |value: String, name: String| OverviewChoice { current: value == chosen, value, name };
-    let mut choices = vec![choice(String::new(), "Everybody’s".to_owned())];
+    let mut choices = vec![choice(String::new(), say!("Everybody’s"))];
     choices.extend(csms.into_iter().map(|(id, name)| choice(id, name)));
-    choices.push(choice(UNASSIGNED.to_owned(), "Nobody’s".to_owned()));
+    choices.push(choice(UNASSIGNED.to_owned(), say!("Nobody’s")));
     choices
 }

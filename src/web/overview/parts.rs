@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::chart::{ChartValue, OverviewChart};
 use crate::printable::csv_field;
 use crate::web::fact;
+use crate::web::language::translated;
 
 /// The columns of an export, in order.
 const COLUMNS: [&str; 6] = ["section", "figure", "of", "value", "unit", "missing"];
@@ -14,6 +15,7 @@ const COLUMNS: [&str; 6] = ["section", "figure", "of", "value", "unit", "missing
 #[derive(Debug, Default, Serialize)]
 pub(super) struct OverviewSection {
     pub id: &'static str,
+    /// A phrase.
     pub title: &'static str,
     /// What counts here, where that is not plain.
     pub note: Option<String>,
@@ -60,7 +62,7 @@ pub(super) struct OverviewCard {
     pub as_of: Option<String>,
     pub chart: Option<OverviewChart>,
     pub rows: Vec<ChartValue>,
-    /// What the column of the names has.
+    /// What the column of the names has, a phrase.
     pub of: &'static str,
     /// What the numbers of the rows are.
     #[serde(skip)]
@@ -71,7 +73,7 @@ pub(super) struct OverviewCard {
 #[derive(Debug, Serialize)]
 pub(super) struct OverviewTable {
     pub caption: String,
-    /// What the rows are, then each column.
+    /// What the rows are, then each column: phrases.
     pub head: Vec<&'static str>,
     pub rows: Vec<OverviewRow>,
     pub link: Option<OverviewLink>,
@@ -99,15 +101,15 @@ pub(super) struct OverviewCell {
     pub over: bool,
 }
 
-/// A count as a figure.
+/// A count as a figure. Its label is a phrase.
 pub(super) fn count(label: &str, count: i64, href: Option<String>) -> OverviewFigure {
     number(label, Some(count as f64), "count", href)
 }
 
-/// A number as a figure.
+/// A number as a figure. Its label is a phrase.
 pub(super) fn number(label: &str, value: Option<f64>, unit: &'static str, href: Option<String>) -> OverviewFigure {
     OverviewFigure {
-        label: label.to_owned(),
+        label: translated(label).into_owned(),
         text: value.map(|value| crate::web::kpis::figure(value, unit)),
         value,
         unit,
@@ -116,9 +118,10 @@ pub(super) fn number(label: &str, value: Option<f64>, unit: &'static str, href: 
     }
 }
 
-/// A figure that there is not.
+/// A figure that there is not. Its label and why are phrases.
 pub(super) fn missing(label: &str, why: &str) -> OverviewFigure {
-    OverviewFigure { label: label.to_owned(), missing: Some(why.to_owned()), ..OverviewFigure::default() }
+    let [label, why] = [label, why].map(|text| translated(text).into_owned());
+    OverviewFigure { label, missing: Some(why), ..OverviewFigure::default() }
 }
 
 impl OverviewCell {

@@ -5,6 +5,8 @@ use chrono_tz::Tz;
 
 use crate::playbook::local_time;
 use crate::store::views::web::Span;
+use crate::web::language::{PageLanguage, phrase, say};
+use crate::web::page::month;
 
 /// How long a period is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,14 @@ impl PeriodKind {
         match self {
             PeriodKind::Month => "month",
             PeriodKind::Quarter => "quarter",
+        }
+    }
+
+    /// What it is called on the page.
+    pub fn label(self) -> &'static str {
+        match self {
+            PeriodKind::Month => phrase!("Month"),
+            PeriodKind::Quarter => phrase!("Quarter"),
         }
     }
 
@@ -97,16 +107,23 @@ impl Period {
     /// `November 2026`, or `Q4 2026`.
     pub fn name(self) -> String {
         match self.kind {
-            PeriodKind::Month => self.first.format("%B %Y").to_string(),
-            PeriodKind::Quarter => format!("Q{} {}", self.first.month0() / 3 + 1, self.first.year()),
+            PeriodKind::Month => month(&self.first),
+            PeriodKind::Quarter => say!("Q{quarter} {year}", quarter = self.quarter(), year = self.first.year()),
         }
+    }
+
+    fn quarter(self) -> u32 {
+        self.first.month0() / 3 + 1
     }
 
     /// The same where there is little room: `Nov`, or `Q4`.
     pub fn short(self) -> String {
         match self.kind {
-            PeriodKind::Month => self.first.format("%b").to_string(),
-            PeriodKind::Quarter => format!("Q{}", self.first.month0() / 3 + 1),
+            PeriodKind::Month => match PageLanguage::current() {
+                PageLanguage::English => self.first.format("%b").to_string(),
+                other => other.dates().month(&self.first, true),
+            },
+            PeriodKind::Quarter => format!("Q{}", self.quarter()),
         }
     }
 

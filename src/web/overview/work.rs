@@ -17,6 +17,8 @@ use crate::message::state::State;
 use crate::store::views::impact::ImpactTerms;
 use crate::store::views::web::{AccountOwner, EndedTasks, MailCount, OpenTasks};
 use crate::web::WebState;
+use crate::web::impact_words::summary;
+use crate::web::language::{phrase, say, translated};
 use crate::web::page::{Trouble, below, capitalize, with_pair};
 use crate::web::task_view::UNASSIGNED;
 
@@ -39,21 +41,22 @@ pub(super) async fn tasks(web: &WebState, address: &OverviewAddress, now: Instan
     let open = open.into_iter().find(|one| one.is_whole).unwrap_or_default();
     let all_open = open.open + open.snoozed;
     let all_ended = ended.done + ended.dismissed + ended.closed;
-    let mut section = OverviewSection { id: "tasks", title: "Tasks and workload", ..OverviewSection::default() };
+    let mut section =
+        OverviewSection { id: "tasks", title: phrase!("Tasks and workload"), ..OverviewSection::default() };
     section.tables.extend(workload);
-    section.note = (!segment.is_everything()).then(|| "By CSM a task counts for whoever has it.".to_owned());
+    section.note = (!segment.is_everything()).then(|| say!("By CSM a task counts for whoever has it."));
     if all_open + all_ended == 0 {
-        section.missing = Some(format!("No task is open, and none ended in {}.", period.name()));
+        section.missing = Some(say!("No task is open, and none ended in {period}.", period = period.name()));
         return Ok(section);
     }
     let list = |state: &str| Some(with_pair(&address.at(TASKS, period), "state", state));
     section.figures = vec![
-        count("Open now", open.open, Some(address.open_tasks(None, &[]))),
-        count("Overdue now", open.overdue, Some(address.open_tasks(None, &[("overdue", "1")]))),
-        count("Put off", open.snoozed, Some(address.open_tasks(None, &[("snoozed", "1")]))),
-        count("Done", ended.done, list("done")),
-        count("Dismissed", ended.dismissed, list("dismissed")),
-        count("Closed by themselves", ended.closed, list("closed")),
+        count(phrase!("Open now"), open.open, Some(address.open_tasks(None, &[]))),
+        count(phrase!("Overdue now"), open.overdue, Some(address.open_tasks(None, &[("overdue", "1")]))),
+        count(phrase!("Put off"), open.snoozed, Some(address.open_tasks(None, &[("snoozed", "1")]))),
+        count(phrase!("Done"), ended.done, list("done")),
+        count(phrase!("Dismissed"), ended.dismissed, list("dismissed")),
+        count(phrase!("Closed by themselves"), ended.closed, list("closed")),
     ];
     section.figures.extend(completion(&ended, list("done")));
     section.cards.extend((all_open > 0).then(|| age_card(&open, address)));
@@ -63,26 +66,26 @@ pub(super) async fn tasks(web: &WebState, address: &OverviewAddress, now: Instan
 fn completion(ended: &EndedTasks, href: Option<String>) -> [OverviewFigure; 2] {
     let judged = ended.done + ended.dismissed;
     if judged == 0 {
-        let why = "none was done or dismissed";
-        return [missing("Done of those judged", why), missing("Median time to the end", why)];
+        let why = phrase!("none was done or dismissed");
+        return [missing(phrase!("Done of those judged"), why), missing(phrase!("Median time to the end"), why)];
     }
     let share = ended.done as f64 * 100.0 / judged as f64;
     [
-        number("Done of those judged", Some(share), "percent", href.clone()),
-        number("Median time to the end", days(ended.median_hours), "days", href),
+        number(phrase!("Done of those judged"), Some(share), "percent", href.clone()),
+        number(phrase!("Median time to the end"), days(ended.median_hours), "days", href),
     ]
 }
 
 fn age_card(open: &OpenTasks, address: &OverviewAddress) -> OverviewCard {
     let ages = [
-        ("Under 3 days", "< 3 days", open.days_3),
-        ("3 to 6 days", "3–6", open.days_7),
-        ("7 to 29 days", "7–29", open.days_30),
-        ("30 days and more", "30 +", open.older),
+        (phrase!("Under 3 days"), phrase!("< 3 days"), open.days_3),
+        (phrase!("3 to 6 days"), "3–6", open.days_7),
+        (phrase!("7 to 29 days"), "7–29", open.days_30),
+        (phrase!("30 days and more"), "30 +", open.older),
     ];
     let row = |(name, short, count): &(&str, &str, i64)| ChartValue {
-        name: (*name).to_owned(),
-        short: (*short).to_owned(),
+        name: translated(name).into_owned(),
+        short: translated(short).into_owned(),
         value: Some(*count as f64),
         text: count.to_string(),
         href: None,
@@ -91,15 +94,14 @@ fn age_card(open: &OpenTasks, address: &OverviewAddress) -> OverviewCard {
     let rows: Vec<ChartValue> = ages.iter().map(row).collect();
     OverviewCard {
         figure: OverviewFigure {
-            label: "Median age of open tasks".to_owned(),
             href: Some(address.open_tasks(None, &[])),
-            ..number("", days(open.median_hours), "days", None)
+            ..number(phrase!("Median age of open tasks"), days(open.median_hours), "days", None)
         },
-        about: Some("From their making until now, also of those put off".to_owned()),
+        about: Some(say!("From their making until now, also of those put off")),
         as_of: None,
-        chart: bars("Open tasks by age", &rows),
+        chart: bars(&say!("Open tasks by age"), &rows),
         rows,
-        of: "Age",
+        of: phrase!("Age"),
         rows_unit: "count",
         link: None,
     }
@@ -144,10 +146,10 @@ fn workload(
                 name: match (who, colleague) {
                     (_, Some(one)) => one.csm.name.clone(),
                     (Some(who), None) => who.to_owned(),
-                    (None, None) => "Unassigned".to_owned(),
+                    (None, None) => say!("Unassigned"),
                 },
                 href: Some(link(&[])),
-                note: colleague.filter(|one| is_away(one)).map(|_| "away today".to_owned()),
+                note: colleague.filter(|one| is_away(one)).map(|_| say!("away today")),
                 cells: vec![
                     match capacity {
                         Some(most) => {
@@ -170,8 +172,19 @@ fn workload(
         (open(other), &one.name).cmp(&(open(one), &other.name))
     });
     (!rows.is_empty()).then(|| OverviewTable {
-        caption: format!("Open tasks against what each can carry, and what ended in {}", address.period.name()),
-        head: vec!["Who", "Open", "Can carry", "Overdue", "Done", "Dismissed", "Median days"],
+        caption: say!(
+            "Open tasks against what each can carry, and what ended in {period}",
+            period = address.period.name()
+        ),
+        head: vec![
+            phrase!("Who"),
+            phrase!("Open"),
+            phrase!("Can carry"),
+            phrase!("Overdue"),
+            phrase!("Done"),
+            phrase!("Dismissed"),
+            phrase!("Median days"),
+        ],
         rows,
         link: None,
     })
@@ -192,10 +205,12 @@ fn column_of(state: &str) -> usize {
 pub(super) async fn mails(web: &WebState, address: &OverviewAddress) -> Result<OverviewSection, Trouble> {
     let period = address.period;
     let counts: Vec<MailCount> = web.store.mail_counts(period.span(web.zone), &address.segment).await?;
-    let mut section = OverviewSection { id: "mails", title: "Mails to customers", ..OverviewSection::default() };
-    section.link = Some(OverviewLink { text: "All messages".to_owned(), href: "/messages".to_owned() });
+    let mut section =
+        OverviewSection { id: "mails", title: phrase!("Mails to customers"), ..OverviewSection::default() };
+    section.link = Some(OverviewLink { text: say!("All messages"), href: "/messages".to_owned() });
     if counts.is_empty() {
-        section.missing = Some(format!("No mail to a customer left, or was to leave, in {}.", period.name()));
+        section.missing =
+            Some(say!("No mail to a customer left, or was to leave, in {period}.", period = period.name()));
         return Ok(section);
     }
     let row = |(name, class): &(&'static str, Class)| {
@@ -205,15 +220,22 @@ pub(super) async fn mails(web: &WebState, address: &OverviewAddress) -> Result<O
         }
         let cell = |count: &i64| OverviewCell::count(*count);
         OverviewRow {
-            name: capitalize(name),
+            name: translated(&capitalize(name)).into_owned(),
             href: Some(with_pair(&address.at(MAILS, period), "class", name)),
             note: None,
             cells: of.iter().map(cell).collect(),
         }
     };
     section.tables.push(OverviewTable {
-        caption: format!("Mails of {}", period.name()),
-        head: vec!["Class", "Delivered", "Bounced", "Complained", "Failed or unknown", "Not sent"],
+        caption: say!("Mails of {period}", period = period.name()),
+        head: vec![
+            phrase!("Class"),
+            phrase!("Delivered"),
+            phrase!("Bounced"),
+            phrase!("Complained"),
+            phrase!("Failed or unknown"),
+            phrase!("Not sent"),
+        ],
         rows: Class::OF_MAIL.iter().map(row).collect(),
         link: None,
     });
@@ -228,26 +250,34 @@ pub(super) async fn playbooks(
 ) -> Result<OverviewSection, Trouble> {
     let terms = ImpactTerms { now, term_days: TERM_DAYS, minutes_per_task: web.shared.config.minutes_per_task };
     let mut impacts = web.store.impact(None, terms).await?;
-    let mut section =
-        OverviewSection { id: "playbooks", title: "What the playbooks are worth", ..OverviewSection::default() };
-    section.link = Some(OverviewLink { text: "All playbooks".to_owned(), href: "/playbooks".to_owned() });
+    let mut section = OverviewSection {
+        id: "playbooks",
+        title: phrase!("What the playbooks are worth"),
+        ..OverviewSection::default()
+    };
+    section.link = Some(OverviewLink { text: say!("All playbooks"), href: "/playbooks".to_owned() });
     let is_used =
         |one: &Impact| one.holdout.is_some() || one.spent.mails + one.spent.goals > 0 || !one.spent.tasks.is_empty();
     impacts.retain(is_used);
     if impacts.is_empty() {
-        section.missing = Some("No playbook has mailed, given a task or reached a goal within 90 days.".to_owned());
+        section.missing = Some(say!("No playbook has mailed, given a task or reached a goal within 90 days."));
         return Ok(section);
     }
-    let of_all = if address.segment.is_everything() { "" } else { " over all accounts" };
-    section.note = Some(format!(
-        "Of the last 90 days until now{of_all}. A playbook with a holdout is compared with those it leaves alone."
-    ));
+    section.note = Some(match address.segment.is_everything() {
+        true => {
+            say!("Of the last 90 days until now. A playbook with a holdout is compared with those it leaves alone.")
+        }
+        false => say!(
+            "Of the last 90 days until now over all accounts. A playbook with a holdout is compared with those it \
+             leaves alone."
+        ),
+    });
     impacts.sort_by_key(|one| (one.holdout.is_none(), -one.spent.goals, -one.spent.mails, one.playbook.clone()));
     let row = |one: Impact| {
         let href = below("/playbooks", &one.playbook);
         let tasks = &one.spent.tasks;
         OverviewRow {
-            note: one.holdout.as_ref().map(|_| one.summary()),
+            note: one.holdout.as_ref().map(|_| summary(&one)),
             cells: vec![
                 OverviewCell::count(one.spent.goals),
                 OverviewCell::count(one.spent.mails),
@@ -261,8 +291,16 @@ pub(super) async fn playbooks(
         }
     };
     section.tables.push(OverviewTable {
-        caption: "What came of each, and what it cost".to_owned(),
-        head: vec!["Playbook", "Goals", "Mails", "Tasks done", "Tasks open", "Useful", "Hours"],
+        caption: say!("What came of each, and what it cost"),
+        head: vec![
+            phrase!("Playbook"),
+            phrase!("Goals"),
+            phrase!("Mails"),
+            phrase!("Tasks done"),
+            phrase!("Tasks open"),
+            phrase!("Useful"),
+            phrase!("Hours"),
+        ],
         rows: impacts.into_iter().map(row).collect(),
         link: None,
     });

@@ -7,7 +7,7 @@ use crate::support::world::World;
 const FIRST: &str = "00000000-0000-0000-0000-0000000000a1";
 
 /// Four answers of three months: three to `pulse`, one in words to `why`.
-async fn answered() -> (World, Site) {
+pub(super) async fn answered() -> (World, Site) {
     let world = World::new().await;
     world.customer("a1").await.customer("a2").await;
     let answer = |id: u32, account: &str, survey: &str, score: &str, value: &str, words: &str, when: &str| {

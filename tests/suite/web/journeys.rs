@@ -21,7 +21,7 @@ const STEPS: &str = "  - task: { id: call, title: Call them, to: csm }
 
 /// Nine accounts on the way: some wait at first, some behind the branch, one has
 /// reached the goal and one was ended by a person.
-async fn journey_of_many() -> World {
+pub(super) async fn journey_of_many() -> World {
     let world = World::new().await;
     let keys = "guardrails: { hold_above: off, first_run: go }\nwhen: account.mrr > 5\ngoal: account.mrr > 90000";
     world.playbook(&playbook("call", keys, STEPS));

@@ -61,7 +61,7 @@ const COMPANY: &str = r#"
     ) as m (n, account, class, state, shadow, at);
 "#;
 
-async fn company(zone: Tz) -> Site {
+pub(super) async fn company(zone: Tz) -> Site {
     let site = Site::with(&Config { timezone: zone, ..Config::default() }).await;
     sqlx::raw_sql(COMPANY).execute(&site.pool).await.expect("the rows fit");
     site
