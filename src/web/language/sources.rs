@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::catalogue::CHINESE_FILES;
-
 /// Templates whose words are not in the catalogue yet.
+#[expect(dead_code, reason = "it is read from this file, so that a test binary need not be built again")]
 const OPEN: &[&str] = &[
     "approval.html",
     "approvals.html",
@@ -79,6 +78,12 @@ fn literal(text: &str) -> Option<(String, &str)> {
     }
 }
 
+/// A file beside this one.
+fn own_file(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/language");
+    fs::read_to_string(folder.join(name)).expect("readable")
+}
+
 fn said_in_code() -> Vec<Phrase> {
     let mut all = Vec::new();
     for (name, text) in sources("rs") {
@@ -140,11 +145,12 @@ fn names_in_braces(text: &str) -> BTreeSet<&str> {
 
 #[test]
 fn the_catalogue_has_what_is_said_and_no_more() {
+    let catalogue = own_file("catalogue.rs");
     let mut known: BTreeMap<String, (String, String)> = BTreeMap::new();
     let mut wrong = Vec::new();
     for (file, text) in sources("yaml") {
         let file = file.trim_start_matches("language/zh/").trim_end_matches(".yaml").to_owned();
-        if !CHINESE_FILES.iter().any(|(known, _)| *known == file) {
+        if !catalogue.contains(&format!("\"{file}\"")) {
             wrong.push(format!("{file}.yaml is not read: name it in catalogue.rs"));
         }
         let entries: BTreeMap<String, String> = serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{file}: {e}"));
@@ -210,10 +216,13 @@ fn words_beside_it(text: &str) -> Vec<String> {
 
 #[test]
 fn no_template_has_words_beside_the_catalogue() {
+    // As it stands now, like all that is read here.
+    let sources_text = own_file("sources.rs");
+    let open = sources_text.split("const OPEN").nth(1).and_then(|text| text.split("];").next()).unwrap_or_default();
     let mut wrong = Vec::new();
     for (name, text) in sources("html") {
         let words = words_beside_it(&text);
-        let is_open = OPEN.iter().any(|open| name == format!("templates/{open}"));
+        let is_open = name.strip_prefix("templates/").is_some_and(|name| open.contains(&format!("\"{name}\"")));
         if !is_open {
             wrong.extend(words.iter().map(|word| format!("{name}: {word:?}")));
         } else if words.is_empty() {
