@@ -95,7 +95,7 @@ impl<'a> Journey<'a> {
                 depth,
                 arm: None,
                 id: step.id.clone(),
-                kind: translated(&capitalize(&step.kind.replace('_', " "))).into_owned(),
+                kind: capitalize(&translated(&step.kind.replace('_', " "))),
                 words: words(step),
                 only_if: step.condition.as_ref().map(|condition| condition.text.trim().to_owned()),
                 standing: count(self.standing(&step.id)),
