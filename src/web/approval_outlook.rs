@@ -7,7 +7,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::WebState;
+use super::language::{phrase, say};
 use super::page::{Trouble, account_name};
+use super::stored_words::stored_words;
 use super::turn::in_turn;
 use super::workload::WorkloadView;
 use crate::clock::Instant;
@@ -54,7 +56,7 @@ struct Figure {
 /// The mails of one account.
 #[derive(Serialize)]
 struct RenderedMails {
-    /// `The first`, `The largest` or `Chosen`.
+    /// Which account it is, with its `name` in braces.
     which: &'static str,
     name: String,
     mails: Vec<RenderedMail>,
@@ -88,9 +90,11 @@ impl OutlookView {
         let held = web.store.some_held_enrollments(&run.playbook, run.slot, &wanted, LOOKED_AT).await?;
         let of = |account: &str| held.iter().map(Enrollment::subject).find(|subject| subject.account == account);
         let mut rendered: Vec<(&'static str, SubjectId)> = Vec::new();
-        for (which, account) in
-            [("Chosen", chosen), ("The first", first.as_deref()), ("The largest", largest.as_deref())]
-        {
+        for (which, account) in [
+            (phrase!("Chosen: {name}"), chosen),
+            (phrase!("The first: {name}"), first.as_deref()),
+            (phrase!("The largest: {name}"), largest.as_deref()),
+        ] {
             if let Some(subject) = account.and_then(of)
                 && !rendered.iter().any(|(_, known)| *known == subject)
             {
@@ -103,9 +107,9 @@ impl OutlookView {
         let (found, trouble) = match in_turn(web, look).await {
             Ok(found) => match found? {
                 Ok(found) => (found, None),
-                Err(why) => (ApprovalOutlook::default(), Some(why)),
+                Err(why) => (ApprovalOutlook::default(), Some(stored_words(&why, web.zone))),
             },
-            Err(no_answer) => (ApprovalOutlook::default(), Some(format!("{}.", no_answer.words()))),
+            Err(no_answer) => (ApprovalOutlook::default(), Some(say!("{reason}.", reason = no_answer.words()))),
         };
         let all = waiting.max(looked_at);
         let entered = web.store.count_enrolled(&run.playbook, run.slot).await?.all.unsigned_abs();
@@ -162,14 +166,14 @@ fn figures(found: &ApprovalOutlook, looked_at: usize) -> Vec<Figure> {
     };
     let count = |kind: &str| found.effects.iter().filter(|effect| effect.kind == kind).count();
     let mut figures = vec![
-        Figure { label: "Would enter", value: looked_at - found.gone.len() },
-        Figure { label: "Mails to customers", value: count(kind::MAIL) },
-        Figure { label: "Who get mail", value: subjects_with(kind::MAIL) },
-        Figure { label: "Tasks", value: count(kind::TASK) },
-        Figure { label: "Also in another playbook", value: found.others.len() },
+        Figure { label: phrase!("Would enter"), value: looked_at - found.gone.len() },
+        Figure { label: phrase!("Mails to customers"), value: count(kind::MAIL) },
+        Figure { label: phrase!("Who get mail"), value: subjects_with(kind::MAIL) },
+        Figure { label: phrase!("Tasks"), value: count(kind::TASK) },
+        Figure { label: phrase!("Also in another playbook"), value: found.others.len() },
     ];
     if let Some(new) = &found.new {
-        figures.push(Figure { label: "New by the change", value: new.len() });
+        figures.push(Figure { label: phrase!("New by the change"), value: new.len() });
     }
     figures
 }
@@ -188,17 +192,24 @@ fn in_words(ramp: Ramp, position: RampPosition, all: usize) -> String {
     let all = all as u64;
     let first = ramp.so_far(position.batch).saturating_sub(position.entered).min(all);
     if first >= all {
-        return format!("All {all} are in the next batch");
+        return say!("All {n} are in the next batch", n = all);
     }
     let second = ramp.batch(position.batch.saturating_add(1)).min(all - first);
     let minutes = ramp.every.num_minutes();
     let every = match (minutes % 60, minutes) {
-        (0, 60) => "an hour".to_owned(),
-        (0, minutes) => format!("{} hours", minutes / 60),
-        (_, minutes) => format!("{minutes} minutes"),
+        (0, 60) => say!("an hour"),
+        (0, minutes) => say!("{n} hours", n = minutes / 60),
+        (_, minutes) => say!("{n} minutes", n = minutes),
     };
-    let rest = if first + second < all { ", and so on" } else { "" };
-    format!("The next {first}, then {second} more after {every}{rest}")
+    if first + second < all {
+        return say!(
+            "The next {first}, then {second} more after {time}, and so on",
+            first = first,
+            second = second,
+            time = every
+        );
+    }
+    say!("The next {first}, then {second} more after {time}", first = first, second = second, time = every)
 }
 
 fn render_mails(which: &'static str, name: String, subject: &SubjectId, mails: &[PlannedEffect]) -> RenderedMails {
@@ -226,12 +237,11 @@ fn render_mails(which: &'static str, name: String, subject: &SubjectId, mails: &
 /// `at once`, `after 3 days`.
 fn after(span: chrono::Duration) -> String {
     let (days, hours, minutes) = (span.num_days(), span.num_hours(), span.num_minutes());
-    let count = |count: i64, unit: &str| format!("after {count} {unit}{}", if count == 1 { "" } else { "s" });
     match (days, hours, minutes) {
-        (0, 0, 0) => "at once".to_owned(),
-        (0, 0, minutes) => count(minutes, "minute"),
-        (0, hours, _) => count(hours, "hour"),
-        (days, ..) => count(days, "day"),
+        (0, 0, 0) => say!("at once"),
+        (0, 0, minutes) => say!(minutes, "after {n} minute", "after {n} minutes", n = minutes),
+        (0, hours, _) => say!(hours, "after {n} hour", "after {n} hours", n = hours),
+        (days, ..) => say!(days, "after {n} day", "after {n} days", n = days),
     }
 }
 

@@ -12,6 +12,7 @@ use super::WebState;
 use super::account_pauses::LONGEST_REASON;
 use super::approval_outlook::OutlookView;
 use super::fact::{self, Fact, number};
+use super::language::{phrase, say, translated};
 use super::page::{Frame, Notice, Trouble, Web, account_href, below, href};
 use super::playbook_views::{RunView, held_name, run_view};
 use super::visitor::Visitor;
@@ -100,10 +101,8 @@ struct RunPage {
     playbook_href: String,
     about: Option<String>,
     run: RunView,
-    /// Why somebody has approved or dropped it.
-    because: Option<String>,
-    /// How those enter whom somebody has let in.
-    pace: &'static str,
+    /// By whom and why it was approved or dropped, and how those enter who are let in.
+    approval: Option<String>,
     /// All MRR together, where any is a number.
     mrr: Option<String>,
     csms: Vec<CsmShare>,
@@ -165,9 +164,11 @@ pub(super) async fn discard(
 
 fn sent(form: Result<Form<RunForm>, FormRejection>) -> Result<RunForm, Trouble> {
     let refused = |words| Trouble::refusal(StatusCode::UNPROCESSABLE_ENTITY, words);
-    let Ok(Form(form)) = form else { return Err(refused("The form could not be read. The run is as it was.")) };
+    let Ok(Form(form)) = form else {
+        return Err(refused(phrase!("The form could not be read. The run is as it was.")));
+    };
     match form.because.chars().count() > LONGEST_REASON {
-        true => Err(refused("The reason is too long: 500 characters are the limit. The run is as it was.")),
+        true => Err(refused(phrase!("The reason is too long: 500 characters are the limit. The run is as it was."))),
         false => Ok(form),
     }
 }
@@ -184,12 +185,15 @@ async fn respond(web: &WebState, playbook: &str, slot: Instant, answer: ReleaseA
             return Ok(Redirect::to(&below("/approvals", &run_id(playbook, slot))).into_response());
         }
         ReleaseAnswer::Unknown => return Err(UNKNOWN),
-        ReleaseAnswer::NotHeld => "Nobody waits in this run any more, so nothing has changed.",
-        ReleaseAnswer::UnderWay => "The run is just being released: try again in a minute.",
-        ReleaseAnswer::OtherPace => "A colleague has approved this run in another way, see below: nothing has changed.",
-        ReleaseAnswer::Outdated => "The playbook has changed since; its next run decides anew.",
+        ReleaseAnswer::NotHeld => phrase!("Nobody waits in this run any more, so nothing has changed."),
+        ReleaseAnswer::UnderWay => phrase!("The run is just being released: try again in a minute."),
+        ReleaseAnswer::OtherPace => {
+            phrase!("A colleague has approved this run in another way, see below: nothing has changed.")
+        }
+        ReleaseAnswer::Outdated => phrase!("The playbook has changed since; its next run decides anew."),
     };
-    page(web, playbook, slot, &RunQuery::default(), StatusCode::CONFLICT, Some(Notice::error(words.to_owned()))).await
+    let notice = Notice::error(translated(words).into_owned());
+    page(web, playbook, slot, &RunQuery::default(), StatusCode::CONFLICT, Some(notice)).await
 }
 
 async fn page(
@@ -228,8 +232,7 @@ async fn page(
         playbook: playbook.to_owned(),
         playbook_href: below("/playbooks", playbook),
         about,
-        because: word.and_then(|word| word.reason),
-        pace: if row.at_once { "all at once" } else { "in growing batches" },
+        approval: describe_approval(&row, word.and_then(|word| word.reason)),
         mrr: (!known.is_empty()).then(|| number(known.iter().sum())),
         csms: csms.into_iter().map(view_csm).collect(),
         steps,
@@ -240,6 +243,27 @@ async fn page(
         run: run_view(row, web.zone),
     };
     Frame::new(web, "approvals", notice).await?.page(status, "approval.html", body)
+}
+
+/// Who has approved or dropped a run and why, and how those enter who are let in.
+fn describe_approval(run: &RunRow, because: Option<String>) -> Option<String> {
+    let who = translated(run.approved_by.as_ref()?);
+    let is_held = run.state == "held";
+    let is_dropped = run.reason.as_deref() == Some("discarded");
+    Some(match (because, is_held, is_dropped) {
+        (Some(because), true, _) if run.at_once => {
+            say!("Approved by {who} (“{because}”). They enter all at once.", who = who, because = because)
+        }
+        (Some(because), true, _) => {
+            say!("Approved by {who} (“{because}”). They enter in growing batches.", who = who, because = because)
+        }
+        (None, true, _) if run.at_once => say!("Approved by {who}. They enter all at once.", who = who),
+        (None, true, _) => say!("Approved by {who}. They enter in growing batches.", who = who),
+        (Some(because), false, true) => say!("Dropped by {who}: {because}.", who = who, because = because),
+        (None, false, true) => say!("Dropped by {who}.", who = who),
+        (Some(because), false, false) => say!("Approved by {who}: {because}.", who = who, because = because),
+        (None, false, false) => say!("Approved by {who}.", who = who),
+    })
 }
 
 /// What the revision of a run is for, and its steps in the order of the text.

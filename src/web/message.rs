@@ -10,8 +10,10 @@ use uuid::Uuid;
 
 use super::WebState;
 use super::guard::PREVIEW_POLICY;
+use super::language::{phrase, say, translated};
 use super::message_states::{label, words};
 use super::page::{Frame, Notice, Trouble, Web, account_href, account_name, below, capitalize, local_path, moment};
+use super::stored_words::stored_words;
 use super::visitor::Visitor;
 use crate::message::channel::{Channel, ChannelProperties, Witness};
 use crate::message::state::State;
@@ -24,7 +26,7 @@ pub(super) fn properties(name: &str) -> ChannelProperties {
 
 /// The subject, or which step's message it is as long as it is not written.
 pub(super) fn subject(subject: Option<&str>, step: &str) -> String {
-    subject.filter(|subject| !subject.is_empty()).map_or_else(|| format!("Step {step}"), str::to_owned)
+    subject.filter(|subject| !subject.is_empty()).map_or_else(|| say!("Step {step}", step = step), str::to_owned)
 }
 
 /// Where mail to a customer goes in place of its reader, if it does. Of one that
@@ -32,8 +34,10 @@ pub(super) fn subject(subject: Option<&str>, step: &str) -> String {
 pub(super) fn redirection(web: &WebState, channel: &str, state: &str, went: Option<String>) -> Option<String> {
     let waits = State::WAITING.iter().any(|waiting| waiting.name() == state);
     match (went, &web.shared.config.mail.redirect_to) {
-        (_, Some(to)) if waits && properties(channel).reaches_customers => Some(format!("Redirected: will go to {to}")),
-        (Some(to), _) if !waits => Some(format!("Redirected to {to}")),
+        (_, Some(to)) if waits && properties(channel).reaches_customers => {
+            Some(say!("Redirected: will go to {to}", to = to))
+        }
+        (Some(to), _) if !waits => Some(say!("Redirected to {to}", to = to)),
         _ => None,
     }
 }
@@ -127,7 +131,7 @@ pub(super) async fn settle(
         }
         SettleAnswer::Taken => Ok(Redirect::to(local_path(&said.back)).into_response()),
         SettleAnswer::Known => {
-            let notice = Notice::error("What became of it is known, so nothing has changed.".to_owned());
+            let notice = Notice::error(say!("What became of it is known, so nothing has changed."));
             page(&web, id, StatusCode::CONFLICT, Some(notice)).await
         }
         SettleAnswer::NoMessage => Err(UNKNOWN),
@@ -139,15 +143,16 @@ async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notic
     let attempts = web.store.attempts_of(&row.account_id, row.id).await?;
     let subject = subject(row.subject.as_deref(), &row.step);
     let no_body = match (row.sent_at, row.ended_at) {
-        (None, None) => "The words are written when the message is about to leave.",
-        (None, Some(_)) => "No words were written.",
-        (Some(_), _) => "The body is no longer kept.",
+        (None, None) => phrase!("The words are written when the message is about to leave."),
+        (None, Some(_)) => phrase!("No words were written."),
+        (Some(_), _) => phrase!("The body is no longer kept."),
     };
     let channel = properties(&row.channel);
     let kind = match channel.reaches_customers {
         true => capitalize(&format!("{} {}", row.class, channel.label)),
         false => capitalize(channel.label),
     };
+    let kind = translated(&kind).into_owned();
     let witness = witness_of(&row.channel, row.outcome.as_deref());
     let waits = State::WAITING.iter().any(|state| state.name() == row.state);
     let words = State::parse(&row.state).map(words);
@@ -157,11 +162,11 @@ async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notic
         kept: State::parse(&row.state) == Some(State::Captured),
         source_href: format!("{}/source", below("/messages", &row.id.to_string())),
         subject,
-        label: words.map_or_else(|| row.state.clone(), |words| words.label.to_owned()),
+        label: label(&row.state),
         meaning: words.map_or("", |words| words.meaning),
         next: words.map_or("", |words| words.next),
         state: row.state,
-        reason: row.reason,
+        reason: row.reason.map(|reason| stored_words(&reason, web.zone)),
         kind,
         to: row.to_address,
         redirected,
@@ -182,7 +187,7 @@ async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notic
             .map(|one| Attempt {
                 when: moment(one.started_at, web.zone),
                 outcome: label(&one.outcome),
-                detail: one.reply,
+                detail: one.reply.map(|reply| stored_words(&reply, web.zone)),
             })
             .collect(),
         html: row.body_html.filter(|html| !html.is_empty()),

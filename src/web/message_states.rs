@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 
+use super::language::{phrase, translated};
 use super::page::{Frame, Trouble, Web, href};
 use crate::message::state::State;
 
@@ -24,88 +25,98 @@ pub(super) struct StateWords {
 pub(super) fn words(state: State) -> StateWords {
     let (label, meaning, next) = match state {
         State::Planned => (
-            "Planned",
-            "A step has decided to send it. Its words are not written yet, and nothing of it has left.",
-            "It is looked at when its time comes. If its reason goes away before, it is cancelled.",
+            phrase!("Planned"),
+            phrase!("A step has decided to send it. Its words are not written yet, and nothing of it has left."),
+            phrase!("It is looked at when its time comes. If its reason goes away before, it is cancelled."),
         ),
         State::Deferred => (
-            "Waits",
-            "It was about to leave and waits, for the reason beside it: quiet hours, the budget, an undo window, or a \
-             server that asked for patience. Nothing of it has left.",
-            "It is looked at again at the time beside it, and not sent after its last day.",
+            phrase!("Waits"),
+            phrase!(
+                "It was about to leave and waits, for the reason beside it: quiet hours, the budget, an undo window, or a \
+             server that asked for patience. Nothing of it has left."
+            ),
+            phrase!("It is looked at again at the time beside it, and not sent after its last day."),
         ),
         State::Sending => (
-            "Being sent",
-            "It is on its way to the server at this moment.",
-            "In a minute at most its outcome is known.",
+            phrase!("Being sent"),
+            phrase!("It is on its way to the server at this moment."),
+            phrase!("In a minute at most its outcome is known."),
         ),
         State::Accepted => (
-            "Sent",
-            "The receiver’s server has taken it. Whether somebody has read it is not known.",
-            "A report that it came back, or a complaint, still changes this.",
+            phrase!("Sent"),
+            phrase!("The receiver’s server has taken it. Whether somebody has read it is not known."),
+            phrase!("A report that it came back, or a complaint, still changes this."),
         ),
         State::Captured => (
-            "Not sent: kept here",
-            "No relay is configured, so it was kept here and has reached nobody; or it is a notice that went into a digest.",
-            "It is not sent later. With KEEPWELL_SMTP_URL set, later messages leave.",
+            phrase!("Not sent: kept here"),
+            phrase!(
+                "No relay is configured, so it was kept here and has reached nobody; or it is a notice that went into a digest."
+            ),
+            phrase!("It is not sent later. With KEEPWELL_SMTP_URL set, later messages leave."),
         ),
         State::Rejected => (
-            "Refused",
-            "The receiver’s server refused it for good. It has not arrived.",
-            "It is not tried again. The server’s words are on its page.",
+            phrase!("Refused"),
+            phrase!("The receiver’s server refused it for good. It has not arrived."),
+            phrase!("It is not tried again. The server’s words are on its page."),
         ),
         State::Failed => (
-            "Failed",
-            "It could not be made or delivered, for the reason beside it. It has not arrived.",
-            "It is not tried again.",
+            phrase!("Failed"),
+            phrase!("It could not be made or delivered, for the reason beside it. It has not arrived."),
+            phrase!("It is not tried again."),
         ),
         State::Unknown => (
-            "Outcome unknown",
-            "It left, or may have left, and the server’s answer was lost. Nobody knows whether it arrived.",
-            "It is not sent again, unless its step says so. An operator looks it up and says what became of it.",
+            phrase!("Outcome unknown"),
+            phrase!("It left, or may have left, and the server’s answer was lost. Nobody knows whether it arrived."),
+            phrase!(
+                "It is not sent again, unless its step says so. An operator looks it up and says what became of it."
+            ),
         ),
         State::Expired => (
-            "Not sent: too late",
-            "It did not leave within the time in which it made sense.",
-            "It is not sent any more. What held it is the reason beside it.",
+            phrase!("Not sent: too late"),
+            phrase!("It did not leave within the time in which it made sense."),
+            phrase!("It is not sent any more. What held it is the reason beside it."),
         ),
         State::Suppressed => (
-            "Not sent: not wanted",
-            "Its address gets no mail of this class: its reader wants none, or mail to it came back.",
-            "It is not sent later. The list of suppressions says why.",
+            phrase!("Not sent: not wanted"),
+            phrase!("Its address gets no mail of this class: its reader wants none, or mail to it came back."),
+            phrase!("It is not sent later. The list of suppressions says why."),
         ),
         State::Skipped => (
-            "Not sent: left out",
-            "It was not to be sent: there was nobody to send it to, no consent, or the same words had gone there already.",
-            "The journey goes on without it.",
+            phrase!("Not sent: left out"),
+            phrase!(
+                "It was not to be sent: there was nobody to send it to, no consent, or the same words had gone there already."
+            ),
+            phrase!("The journey goes on without it."),
         ),
         State::Cancelled => (
-            "Not sent: cancelled",
-            "Its reason went away before it left: the goal was reached, the journey ended, or a person stopped it.",
-            "It is not sent any more.",
+            phrase!("Not sent: cancelled"),
+            phrase!(
+                "Its reason went away before it left: the goal was reached, the journey ended, or a person stopped it."
+            ),
+            phrase!("It is not sent any more."),
         ),
         State::Bounced => (
-            "Came back",
-            "A server took it, and later it came back. It has not arrived.",
-            "It is not tried again. If the mailbox does not exist, its address gets nothing more.",
+            phrase!("Came back"),
+            phrase!("A server took it, and later it came back. It has not arrived."),
+            phrase!("It is not tried again. If the mailbox does not exist, its address gets nothing more."),
         ),
         State::Complained => (
-            "Called unwanted",
-            "It arrived, and its reader has marked it as unwanted.",
-            "The address gets only transactional mail from then on.",
+            phrase!("Called unwanted"),
+            phrase!("It arrived, and its reader has marked it as unwanted."),
+            phrase!("The address gets only transactional mail from then on."),
         ),
         State::Shadow => (
-            "Not sent: shadow",
-            "Its playbook runs in shadow: what it would have sent is recorded, and nothing leaves.",
-            "It is not sent later. In the mode live, later messages leave.",
+            phrase!("Not sent: shadow"),
+            phrase!("Its playbook runs in shadow: what it would have sent is recorded, and nothing leaves."),
+            phrase!("It is not sent later. In the mode live, later messages leave."),
         ),
     };
     StateWords { label, meaning, next }
 }
 
-/// The label of a state by its name in the database.
+/// The label of a state by its name in the database, in the reader's language.
 pub(super) fn label(name: &str) -> String {
-    State::parse(name).map_or_else(|| name.to_owned(), |state| words(state).label.to_owned())
+    State::parse(name).map_or_else(|| name.to_owned(), |state| translated(words(state).label).into_owned())
 }
 
 #[derive(Serialize)]

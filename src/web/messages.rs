@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::WebState;
+use super::language::{phrase, say};
 use super::message::{properties, redirection, subject, witness_of};
-use super::message_states::{label, words};
+use super::message_states::label;
 use super::page::{Frame, Trouble, Web, account_href, below, href, moment};
+use super::stored_words::stored_words;
 use crate::clock::Instant;
 use crate::message::channel::Witness;
 use crate::message::state::State;
@@ -153,12 +155,8 @@ pub(super) async fn list(
     let state = filter.state.take();
     let counts = web.store.message_states(&filter, COUNTED + 1).await?;
     let all: i64 = counts.iter().map(|(_, count)| count).sum();
-    let mut filters = vec![Filter {
-        label: "All".to_owned(),
-        count: all,
-        href: asked.href(&[("state", "")]),
-        current: state.is_none(),
-    }];
+    let mut filters =
+        vec![Filter { label: say!("All"), count: all, href: asked.href(&[("state", "")]), current: state.is_none() }];
     filters.extend(counts.iter().map(|(name, count)| Filter {
         label: label(name),
         count: *count,
@@ -169,7 +167,7 @@ pub(super) async fn list(
     let accounts: Vec<String> = rows.iter().map(|row| row.account_id.clone()).collect();
     let names = web.store.account_names(&accounts).await?;
     let page = List {
-        states: State::ALL.into_iter().map(|one| choose(one.name(), words(one).label, state == Some(one))).collect(),
+        states: State::ALL.into_iter().map(|one| choose(one.name(), &label(one.name()), state == Some(one))).collect(),
         playbooks: playbooks(&web, asked.playbook.trim()).await?,
         filters,
         counted: (all > COUNTED).then_some(COUNTED),
@@ -196,7 +194,9 @@ async fn read(web: &WebState, asked: &MessageQuery) -> Result<(MessageFilter, Op
     let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let refuse = |words| Trouble::refusal(StatusCode::BAD_REQUEST, words);
     let state = given(&asked.state)
-        .map(|name| State::parse(&name).ok_or_else(|| refuse("There is no such state. Begin again from all messages.")))
+        .map(|name| {
+            State::parse(&name).ok_or_else(|| refuse(phrase!("There is no such state. Begin again from all messages.")))
+        })
         .transpose()?;
     let day = given(&asked.day).map(|text| day_named(web, &text)).transpose()?;
     let before = match (given(&asked.from), given(&asked.after)) {
@@ -204,7 +204,7 @@ async fn read(web: &WebState, asked: &MessageQuery) -> Result<(MessageFilter, Op
         (from, after) => {
             let from = from.and_then(|from| from.parse::<Instant>().ok()).filter(|from| YEARS.contains(&from.year()));
             let before = from.zip(after.and_then(|after| after.parse::<Uuid>().ok()));
-            Some(before.ok_or_else(|| refuse("This address cannot be read. Begin again from all messages."))?)
+            Some(before.ok_or_else(|| refuse(phrase!("This address cannot be read. Begin again from all messages.")))?)
         }
     };
     let (accounts, partial) = match given(&asked.customer) {
@@ -235,11 +235,12 @@ async fn find_customers(web: &WebState, customer: String) -> Result<(Vec<String>
     let filter = AccountFilter { words: Some(customer.clone()), ..AccountFilter::default() };
     let AccountPart { mut rows, is_cut_off } = web.store.accounts_page(&filter, CUSTOMERS as i64 + 1).await?;
     let partial = if rows.len() > CUSTOMERS {
-        Some(format!(
-            "Many customers have this in their name: the first {CUSTOMERS} are looked at. Write more of the name, or the id."
+        Some(say!(
+            "Many customers have this in their name: the first {n} are looked at. Write more of the name, or the id.",
+            n = CUSTOMERS
         ))
     } else if is_cut_off {
-        Some("There was no time to look for it within words. Write the beginning of a word, or the id.".to_owned())
+        Some(say!("There was no time to look for it within words. Write the beginning of a word, or the id."))
     } else {
         None
     };
@@ -251,7 +252,7 @@ async fn find_customers(web: &WebState, customer: String) -> Result<(Vec<String>
 /// When the day begins and ends here that somebody names as in 2026-03-02.
 pub(super) fn day_named(web: &WebState, text: &str) -> Result<(Instant, Instant), Trouble> {
     let day = text.parse::<NaiveDate>().ok().filter(|day| YEARS.contains(&day.year()));
-    let day = day.ok_or(Trouble::Refused(StatusCode::BAD_REQUEST, "A day is written as in 2026-03-02."))?;
+    let day = day.ok_or(Trouble::refusal(StatusCode::BAD_REQUEST, "A day is written as in 2026-03-02."))?;
     Ok(day_of(web, day))
 }
 
@@ -298,7 +299,7 @@ fn line(web: &WebState, names: &HashMap<String, String>, row: MessageRow) -> Lin
         witness: witness_of(&row.channel, row.outcome.as_deref())
             .filter(|_| State::parse(&row.state) == Some(State::Unknown)),
         state: row.state,
-        reason: row.reason,
+        reason: row.reason.map(|reason| stored_words(&reason, web.zone)),
         to: row.to_address,
         redirected,
         account_href: account_href(&row.account_id),

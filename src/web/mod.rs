@@ -99,6 +99,7 @@ mod silence;
 mod stages;
 mod stop_words;
 mod stops;
+mod stored_words;
 mod suppressions;
 mod survey;
 mod task;

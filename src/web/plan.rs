@@ -10,8 +10,10 @@ use serde::Serialize;
 use super::WebState;
 use super::fact::{self, Fact};
 use super::journey::state_label;
+use super::language::{phrase, say, translated};
 use super::page::{Frame, Trouble, Web, account_href, below, moment};
 use super::playbooks::find_playbook;
+use super::stored_words::stored_words;
 use super::turn::in_turn;
 use super::workload::WorkloadView;
 use crate::facts::SubjectId;
@@ -85,10 +87,13 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     let published = find_playbook(&web, &id).await?;
     let now = web.clock.now();
     let (trouble, plan) = match in_turn(&web, make(web.clone(), id.clone(), published.revision)).await {
-        Err(no_answer) => (Some(format!("There is no plan: {}.", no_answer.words())), None),
+        Err(no_answer) => (Some(say!("There is no plan: {why}.", why = no_answer.words())), None),
         Ok(made) => match made? {
-            Err(why) => (Some(format!("There is no plan: {why}.")), None),
-            Ok(plan) => (plan.reason.as_ref().map(|reason| format!("Nobody would enter: {reason}.")), Some(plan)),
+            Err(why) => (Some(say!("There is no plan: {why}.", why = translated(&why))), None),
+            Ok(plan) => {
+                let reason = plan.reason.as_ref().map(|reason| stored_words(reason, web.zone));
+                (reason.map(|reason| say!("Nobody would enter: {reason}.", reason = reason)), Some(plan))
+            }
         },
     };
     let page = PlanPage {
@@ -108,11 +113,11 @@ async fn make(web: Arc<WebState>, playbook: String, revision: String) -> anyhow:
     let loaded = match compiled {
         Some(Ok(loaded)) => loaded,
         Some(Err(why)) => return Ok(Err(why)),
-        None => return Ok(Err("its revision was never published".to_owned())),
+        None => return Ok(Err(phrase!("its revision was never published").to_owned())),
     };
     let rendering = Rendering { texts: false, mails: false, account: None };
     let plans = plan_all(shared, vec![loaded.ready], None, web.clock.now(), rendering).await?;
-    Ok(plans.into_iter().next().ok_or_else(|| "it was not planned".to_owned()))
+    Ok(plans.into_iter().next().ok_or_else(|| phrase!("it was not planned").to_owned()))
 }
 
 fn view(web: &WebState, plan: &Plan) -> PlanView {
@@ -135,12 +140,16 @@ fn view(web: &WebState, plan: &Plan) -> PlanView {
     };
     let way = count_by_step(&plan.effects).into_iter();
     let leaves = plan.leaves.iter().take(NAMED).map(|leaver| {
-        let label = state_label(leaver.state.name());
+        let state = translated(state_label(leaver.state.name()));
         let reason = leaver.reason.as_deref().filter(|reason| *reason != leaver.state.name());
-        named(&leaver.subject, reason.map_or(label.to_owned(), |reason| format!("{label}: {reason}")))
+        let words = match reason.map(|reason| stored_words(reason, web.zone)) {
+            Some(reason) => say!("{state}: {reason}", state = state, reason = reason),
+            None => state.into_owned(),
+        };
+        named(&leaver.subject, words)
     });
     PlanView {
-        hold: plan.hold.clone(),
+        hold: plan.hold.as_ref().map(|reason| stored_words(reason, web.zone)),
         candidates: plan.candidates,
         entering: plan.enter.len(),
         ghosts: plan.ghosts.len(),
@@ -148,7 +157,7 @@ fn view(web: &WebState, plan: &Plan) -> PlanView {
         skipped: plan
             .skipped
             .iter()
-            .map(|(reason, count)| CountView { label: reason.clone(), count: *count })
+            .map(|(reason, count)| CountView { label: translated(reason).into_owned(), count: *count })
             .collect(),
         undecided: plan.undecided.iter().take(NAMED).map(|(subject, why)| named(subject, why.clone())).collect(),
         way: way
@@ -164,21 +173,25 @@ fn view(web: &WebState, plan: &Plan) -> PlanView {
 
 /// What would become of the first mails.
 fn mails(plan: &Plan) -> Vec<CountView> {
-    let count = |label: &str, count: usize| CountView { label: label.to_owned(), count };
+    let count = |label: &str, count: usize| CountView { label: translated(label).into_owned(), count };
     let mut lines = vec![
-        count("would leave", plan.mails_that(|fate| *fate == Fate::Leaves)),
-        count("would wait", plan.mails_that(|fate| matches!(fate, Fate::Waits { .. }))),
-        count("would never leave", plan.mails_that(|fate| matches!(fate, Fate::Never { .. }))),
+        count(phrase!("would leave"), plan.mails_that(|fate| *fate == Fate::Leaves)),
+        count(phrase!("would wait"), plan.mails_that(|fate| matches!(fate, Fate::Waits { .. }))),
+        count(phrase!("would never leave"), plan.mails_that(|fate| matches!(fate, Fate::Never { .. }))),
     ];
-    lines.extend(plan.unwritten.iter().map(|(reason, number)| count(&format!("not written: {reason}"), *number)));
+    lines.extend(plan.unwritten.iter().map(|(reason, number)| CountView {
+        label: say!("not written: {reason}", reason = translated(reason)),
+        count: *number,
+    }));
     lines.retain(|line| line.count > 0);
     lines
 }
 
 /// `At once`, `After 3 d 2 h`: to the minute.
 fn offset(after: chrono::Duration) -> String {
-    let parts = [(after.num_days(), "d"), (after.num_hours() % 24, "h"), (after.num_minutes() % 60, "min")];
-    let parts: Vec<String> =
-        parts.into_iter().filter(|(count, _)| *count != 0).map(|(count, unit)| format!("{count} {unit}")).collect();
-    if parts.is_empty() { "At once".to_owned() } else { format!("After {}", parts.join(" ")) }
+    let (days, hours, minutes) = (after.num_days(), after.num_hours() % 24, after.num_minutes() % 60);
+    let parts =
+        [(days, say!("{n} d", n = days)), (hours, say!("{n} h", n = hours)), (minutes, say!("{n} min", n = minutes))];
+    let parts: Vec<String> = parts.into_iter().filter(|(count, _)| *count != 0).map(|(_, words)| words).collect();
+    if parts.is_empty() { say!("At once") } else { say!("After {time}", time = parts.join(" ")) }
 }

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::impact_words::{sentences, summary};
 use super::journey::{JourneyLine, StateCount, state_label};
 use super::page::{account_href, account_name, below, moment};
+use super::stored_words::stored_words;
 use crate::diagnostic::Diagnostic;
 use crate::facts::SubjectId;
 use crate::impact::{Group, Impact};
@@ -249,7 +250,7 @@ pub fn run_view(run: RunRow, zone: Tz) -> RunView {
         waiting: run.ceiling.filter(|_| run.state == "held"),
         state: run.state,
         kind: run.kind,
-        reason: run.reason,
+        reason: run.reason.map(|reason| stored_words(&reason, zone)),
         candidates: run.candidates,
         enrolled: run.enrolled,
         ghosts: run.ghosts,
@@ -277,7 +278,7 @@ pub fn enrollment_view(row: EnrollmentRow, zone: Tz) -> EnrollmentView {
         label: state_label(&row.state),
         state: row.state,
         shadow: row.shadow,
-        reason: row.reason,
+        reason: row.reason.map(|reason| stored_words(&reason, zone)),
         step: row.step,
         due: row.due_at.map(|at| moment(at, zone)),
         started: moment(row.started_at, zone),

@@ -8,18 +8,43 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::language::{phrase, say, translated};
 use super::page::{Frame, Trouble, Web, below, href, moment};
 use super::playbooks::find_playbook;
+use super::stored_words::words_by;
 use crate::catalog::{self, Elsewhere};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::playbook::changes::line_diff::{ComparedLine, LineOrigin, compare_lines};
-use crate::playbook::changes::{changes, script_changes};
+use crate::playbook::changes::{ChangeWords, changes, script_changes};
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
 use crate::store::runs::playbooks::RevisionText;
 use crate::store::runs::publications::PublicationRow;
 
 /// How many lines stand around a change.
 const AROUND: usize = 3;
+
+/// What is said of a change.
+const CHANGES: &[&str] = &[
+    phrase!("step `{step}` added: {word} `{text}`"),
+    phrase!("step `{step}` added: {word}"),
+    phrase!("step `{step}` removed: {word}"),
+    phrase!("step `{step}` is moved, to the main way"),
+    phrase!("step `{step}` is moved, to way {n} of {branch}"),
+    phrase!("step `{step}` is of another kind: {word} before, {other_word} after"),
+    phrase!("step `{step}` waits for something else: `{old}` before, `{new}` after"),
+    phrase!("step `{step}` waits {new} instead of {old}"),
+    phrase!("step `{step}` {key} is new: `{new}`"),
+    phrase!("step `{step}` {key} is gone; it was `{old}`"),
+    phrase!("step `{step}` {key} `{old}` → `{new}`"),
+    phrase!("the script `{name}` has changed"),
+    phrase!("the script `{name}` is used now"),
+    phrase!("the script `{name}` is not used any more"),
+    phrase!("renamed from `{old}` to `{new}`"),
+    phrase!("{word}: `{old}` before, `{new}` after"),
+    phrase!("{word} is new: `{new}`"),
+    phrase!("{word} is gone; it was `{old}`"),
+    phrase!("{word} `{old}` → `{new}`"),
+];
 
 /// Which two are compared. Empty is not asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -46,6 +71,7 @@ struct RevisionView {
     revision: String,
     when: String,
     by: String,
+    /// How it came in force, and by whom, with `by` in braces.
     cause: &'static str,
     current: bool,
     source_href: String,
@@ -83,17 +109,17 @@ pub(super) async fn list(
     let rows = web.store.publications(&id).await?;
     let comparison = match (asked.from.as_str(), asked.to.as_str()) {
         ("", "") => None,
-        (from, to) => Some(compare(&text(&web, &id, from).await?, &text(&web, &id, to).await?)),
+        (from, to) => Some(compare(&web, &text(&web, &id, from).await?, &text(&web, &id, to).await?)),
     };
     let path = format!("{}/revisions", below("/playbooks", &id));
     let view = |(at, row): (usize, &PublicationRow)| RevisionView {
         when: moment(row.published_at, web.zone),
-        by: row.published_by.clone(),
+        by: translated(&row.published_by).into_owned(),
         cause: match row.cause.as_str() {
-            "files" => "from its file",
-            "apply" => "by an applied plan",
-            "rollback" => "by going back to it",
-            _ => "",
+            "files" => phrase!("from its file, by {by}"),
+            "apply" => phrase!("by an applied plan, by {by}"),
+            "rollback" => phrase!("by going back to it, by {by}"),
+            _ => phrase!("by {by}"),
         },
         current: row.current,
         source_href: href(&format!("{}/source", below("/playbooks", &id)), &[("revision", &row.revision)]),
@@ -117,7 +143,8 @@ async fn text(web: &WebState, playbook: &str, revision: &str) -> Result<Revision
     text.ok_or(Trouble::NotFound("There is no such revision."))
 }
 
-fn compare(before: &RevisionText, after: &RevisionText) -> ComparisonView {
+fn compare(web: &WebState, before: &RevisionText, after: &RevisionText) -> ComparisonView {
+    let describe = |change: &ChangeWords| words_by(CHANGES, &change.to_string(), web.zone);
     let parse = |text: &RevisionText| {
         let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
         catalog::parse(&file, &mut Vec::new())
@@ -125,18 +152,16 @@ fn compare(before: &RevisionText, after: &RevisionText) -> ComparisonView {
     let mut sentences: Vec<String> = match (parse(before), parse(after)) {
         (Some(before), Some(after)) => {
             let changes = changes(&before, &after);
-            let tests = [
-                ("is a new case", &changes.tests.added),
-                ("is a case no more", &changes.tests.removed),
-                ("is another case", &changes.tests.changed),
-            ];
-            let tests = tests.iter().flat_map(|(what, names)| names.iter().map(move |name| format!("“{name}” {what}")));
-            changes.lines.iter().map(ToString::to_string).chain(tests).collect()
+            let tests = changes.tests;
+            let added = tests.added.iter().map(|name| say!("“{name}” is a new case", name = name));
+            let removed = tests.removed.iter().map(|name| say!("“{name}” is a case no more", name = name));
+            let changed = tests.changed.iter().map(|name| say!("“{name}” is another case", name = name));
+            changes.lines.iter().map(describe).chain(added).chain(removed).chain(changed).collect()
         }
         _ => Vec::new(),
     };
     let beside = script_changes("script", &before.modules(), &after.modules());
-    sentences.extend(beside.iter().map(ToString::to_string));
+    sentences.extend(beside.iter().map(describe));
     ComparisonView {
         from: before.revision.clone(),
         to: after.revision.clone(),
@@ -254,6 +279,6 @@ async fn diagnose(web: &WebState, text: &RevisionText) -> Result<Vec<Diagnostic>
 }
 
 fn unreadable(_: QueryRejection) -> Trouble {
-    let words = "This address cannot be read. Begin again from the page of the playbook.";
+    let words = phrase!("This address cannot be read. Begin again from the page of the playbook.");
     Trouble::refusal(StatusCode::BAD_REQUEST, words)
 }

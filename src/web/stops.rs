@@ -9,11 +9,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::language::{phrase, say, translated};
 use super::page::{Frame, Notice, Trouble, Web, account_href, below, capitalize, href, moment};
+use super::stop_words::{stop_words, target_words};
+use super::stored_words::stored_words;
 use super::visitor::Visitor;
 use crate::message::channel::Channel;
 use crate::postgres::describe_error;
-use crate::store::upkeep::stopped::{Stop, StopTarget, Stopped};
+use crate::store::upkeep::stopped::{ITSELF, Stop, StopTarget, Stopped};
 use crate::store::upkeep::stops::WaitingMessages;
 
 /// The longest reason, in characters.
@@ -92,14 +95,17 @@ async fn page(web: &WebState, status: StatusCode, notice: Option<Notice>) -> Res
         // What the database itself finds out has no row that could be taken away.
         let since = times.iter().find(|(known, _)| *known == scope).map(|(_, at)| *at);
         StopView {
-            what: capitalize(&stop.target.to_string()),
+            what: capitalize(&target_words(&stop.target)),
             href: match &stop.target {
                 StopTarget::Playbook(id) => Some(below("/playbooks", id)),
                 StopTarget::Account(id) | StopTarget::AccountMail { account: id, .. } => Some(account_href(id)),
                 _ => None,
             },
-            by: stop.by.clone(),
-            reason: stop.reason.clone(),
+            by: translated(&stop.by).into_owned(),
+            reason: stop.reason.as_deref().map(|reason| match stop.by == ITSELF {
+                true => stored_words(reason, web.zone),
+                false => reason.to_owned(),
+            }),
             since: since.map(|at| moment(at, web.zone)),
             resume_href: since.map(|_| href("/stops/resume", &[("what", &scope)])),
         }
@@ -116,7 +122,9 @@ async fn page(web: &WebState, status: StatusCode, notice: Option<Notice>) -> Res
             .collect(),
         channels: Channel::ALL
             .into_iter()
-            .filter_map(|channel| target(StopTarget::Channel(channel), channel.properties().carries?.to_owned()))
+            .filter_map(|channel| {
+                target(StopTarget::Channel(channel), translated(channel.properties().carries?).into_owned())
+            })
             .collect(),
     };
     Frame::new(web, "messages", notice).await?.page(status, "stops.html", page)
@@ -124,7 +132,7 @@ async fn page(web: &WebState, status: StatusCode, notice: Option<Notice>) -> Res
 
 /// What somebody else has done before changes nothing, and is said.
 async fn overtaken(web: &WebState, words: &str) -> Result<Response, Trouble> {
-    page(web, StatusCode::CONFLICT, Some(Notice::error(words.to_owned()))).await
+    page(web, StatusCode::CONFLICT, Some(Notice::error(translated(words).into_owned()))).await
 }
 
 /// What comes of stopping something.
@@ -135,18 +143,7 @@ pub(super) async fn ask_stop(
     let target = read(&web, asked).await?;
     let stopped = web.store.stopped().await?;
     let waiting = web.store.waiting_messages(&target, web.clock.now()).await?;
-    let concerned: Vec<String> = waiting
-        .iter()
-        .filter(|one| one.due > 0)
-        .map(|one| {
-            format!(
-                "{} {} {} to leave now and would wait.",
-                one.due,
-                named(one),
-                if one.due == 1 { "is" } else { "are" }
-            )
-        })
-        .collect();
+    let concerned: Vec<String> = waiting.iter().filter(|one| one.due > 0).map(would_wait).collect();
     confirm(&web, "stop", &target, stopped.is(&target), stop_lines(&target), concerned).await
 }
 
@@ -165,10 +162,15 @@ pub(super) async fn ask_resume(
     let mut lines: Vec<String> = waiting.iter().filter(|one| one.may_leave_beside(&left)).flat_map(fate).collect();
     let due = web.store.due_steps(&target, now).await?;
     lines.extend(due.iter().filter(|(playbook, _)| !left.covers(playbook)).map(|(playbook, count)| {
-        let verb = if *count == 1 { "journey goes" } else { "journeys go" };
-        format!("{count} {verb} on at once in {playbook}: a step of theirs is due, which may be a mail.")
+        say!(
+            *count,
+            "{n} journey goes on at once in {playbook}: a step of theirs is due, which may be a mail.",
+            "{n} journeys go on at once in {playbook}: a step of theirs is due, which may be a mail.",
+            n = count,
+            playbook = playbook
+        )
     }));
-    lines.extend(left.stops.iter().map(|stop| format!("Still stopped: {stop}.")));
+    lines.extend(left.stops.iter().map(|stop| say!("Still stopped: {stop}.", stop = stop_words(stop))));
     confirm(&web, "resume", &target, already, resume_lines(&target), lines).await
 }
 
@@ -183,12 +185,12 @@ pub(super) async fn stop(
     check(&web, &target).await?;
     let because = given.because.trim();
     if because.chars().count() > LONGEST_REASON {
-        let words = "The reason is longer than 200 characters. Nothing was stopped.";
+        let words = phrase!("The reason is longer than 200 characters. Nothing was stopped.");
         return Err(Trouble::refusal(StatusCode::UNPROCESSABLE_ENTITY, words));
     }
     let because = Some(because).filter(|because| !because.is_empty());
     if !web.store.stop(&target, visitor.actor(), because, web.clock.now()).await? {
-        return overtaken(&web, "It was stopped already; your reason was not kept.").await;
+        return overtaken(&web, phrase!("It was stopped already; your reason was not kept.")).await;
     }
     Ok(Redirect::to("/stops").into_response())
 }
@@ -202,7 +204,7 @@ pub(super) async fn resume(
     let Form(given) = form.map_err(unread)?;
     let target = StopTarget::of(&given.what).ok_or_else(unreadable)?;
     if !web.store.resume(&target, visitor.actor(), web.clock.now()).await? {
-        return overtaken(&web, "It was not stopped any more, so nothing has changed.").await;
+        return overtaken(&web, phrase!("It was not stopped any more, so nothing has changed.")).await;
     }
     Ok(Redirect::to("/stops").into_response())
 }
@@ -257,7 +259,7 @@ async fn confirm(
     let page = ConfirmPage {
         deed,
         what: target.scope(),
-        target: target.to_string(),
+        target: target_words(target),
         already,
         lines,
         waiting,
@@ -266,77 +268,123 @@ async fn confirm(
     Frame::new(web, "messages", None).await?.page(StatusCode::OK, "stop.html", page)
 }
 
-fn named(waiting: &WaitingMessages) -> String {
-    let label = waiting.channel.properties().label;
+/// What becomes of waiting messages when something is stopped.
+fn would_wait(waiting: &WaitingMessages) -> String {
+    let kind = translated(waiting.channel.properties().label);
     match waiting.playbook.as_str() {
-        "" => format!("of kind “{label}”"),
-        playbook => format!("of {playbook}, kind “{label}”,"),
+        "" => say!(
+            waiting.due,
+            "{n} of kind “{kind}” is to leave now and would wait.",
+            "{n} of kind “{kind}” are to leave now and would wait.",
+            n = waiting.due,
+            kind = kind
+        ),
+        playbook => say!(
+            waiting.due,
+            "{n} of {playbook}, kind “{kind}”, is to leave now and would wait.",
+            "{n} of {playbook}, kind “{kind}”, are to leave now and would wait.",
+            n = waiting.due,
+            playbook = playbook,
+            kind = kind
+        ),
     }
 }
 
 /// What becomes of waiting messages when nothing stops them.
 fn fate(waiting: &WaitingMessages) -> Vec<String> {
+    let WaitingMessages { due, expired, playbook, .. } = waiting;
+    let kind = translated(waiting.channel.properties().label);
     let mut lines = Vec::new();
-    if waiting.due > 0 {
-        lines.push(format!("{} {} may leave at once, each after one more look.", waiting.due, named(waiting)));
+    if *due > 0 {
+        lines.push(match playbook.as_str() {
+            "" => say!("{n} of kind “{kind}” may leave at once, each after one more look.", n = due, kind = kind),
+            playbook => say!(
+                "{n} of {playbook}, kind “{kind}”, may leave at once, each after one more look.",
+                n = due,
+                playbook = playbook,
+                kind = kind
+            ),
+        });
     }
-    if waiting.expired > 0 {
-        lines.push(format!("{} {} came too late by now and will not be sent.", waiting.expired, named(waiting)));
+    if *expired > 0 {
+        lines.push(match playbook.as_str() {
+            "" => say!("{n} of kind “{kind}” came too late by now and will not be sent.", n = expired, kind = kind),
+            playbook => say!(
+                "{n} of {playbook}, kind “{kind}”, came too late by now and will not be sent.",
+                n = expired,
+                playbook = playbook,
+                kind = kind
+            ),
+        });
     }
     lines
 }
 
 /// What comes of stopping a target.
 fn stop_lines(target: &StopTarget) -> Vec<String> {
-    const ONE_MORE: &str = "It holds before the next message leaves, for all daemons. A message that has passed its last \
-                            check by then, one a connection at most, is still finished.";
-    const MISSED: &str = "A run whose time comes in the meantime is skipped and not made up for later.";
+    const ONE_MORE: &str = phrase!(
+        "It holds before the next message leaves, for all daemons. A message that has passed its last \
+                            check by then, one a connection at most, is still finished."
+    );
+    const MISSED: &str = phrase!("A run whose time comes in the meantime is skipped and not made up for later.");
     let lines: &[&str] = match target {
         StopTarget::All => &[
-            "Nobody is enrolled, no step goes on and nothing leaves: no mail, no notice, no webhook.",
+            phrase!("Nobody is enrolled, no step goes on and nothing leaves: no mail, no notice, no webhook."),
             ONE_MORE,
             MISSED,
-            "These pages, and the links in mail that has left, work as before.",
+            phrase!("These pages, and the links in mail that has left, work as before."),
         ],
         StopTarget::Playbook(_) => &[
-            "Nobody enters it any more, whoever is on the way stays where they stand, and its mail does not leave.",
+            phrase!(
+                "Nobody enters it any more, whoever is on the way stays where they stand, and its mail does not leave."
+            ),
             ONE_MORE,
             MISSED,
-            "Its open tasks stay open. Other playbooks go on.",
+            phrase!("Its open tasks stay open. Other playbooks go on."),
         ],
-        StopTarget::Channel(_) => &["What would leave by this channel waits. Runs, waits and tasks go on.", ONE_MORE],
+        StopTarget::Channel(_) => {
+            &[phrase!("What would leave by this channel waits. Runs, waits and tasks go on."), ONE_MORE]
+        }
         StopTarget::Account(_) => &[
-            "The account enters no playbook, whoever of it is on the way stays where they stand, and nothing leaves to it.",
+            phrase!(
+                "The account enters no playbook, whoever of it is on the way stays where they stand, and nothing leaves to it."
+            ),
             ONE_MORE,
-            "Its open tasks stay open. Other accounts go on.",
+            phrase!("Its open tasks stay open. Other accounts go on."),
         ],
         StopTarget::AccountMail { .. } => &[
-            "Mail of this class to the account waits, and is not sent when it comes too late. Its journeys go on.",
+            phrase!(
+                "Mail of this class to the account waits, and is not sent when it comes too late. Its journeys go on."
+            ),
             ONE_MORE,
         ],
         StopTarget::Daemon => &[],
     };
-    lines.iter().map(|line| (*line).to_owned()).collect()
+    lines.iter().map(|line| translated(line).into_owned()).collect()
 }
 
 /// What comes of letting a target go on.
 fn resume_lines(target: &StopTarget) -> Vec<String> {
     let lines: &[&str] = match target {
-        StopTarget::All => &[
-            "Steps that are due by now go on at once, and runs begin with their next time. What is stopped by itself stays so.",
-        ],
+        StopTarget::All => &[phrase!(
+            "Steps that are due by now go on at once, and runs begin with their next time. What is stopped by itself stays so."
+        )],
         StopTarget::Playbook(_) => &[
-            "Whoever is on the way goes on at once where a step is due by now, and its next run is at its next time.",
-            "If Keepwell stopped it because of its mail, what happened before does not count again.",
+            phrase!(
+                "Whoever is on the way goes on at once where a step is due by now, and its next run is at its next time."
+            ),
+            phrase!("If Keepwell stopped it because of its mail, what happened before does not count again."),
         ],
-        StopTarget::Channel(_) => &["What waits for this channel leaves, each message after one more look."],
-        StopTarget::Account(_) => &["Its steps that are due by now go on at once, and it may enter playbooks again."],
+        StopTarget::Channel(_) => &[phrase!("What waits for this channel leaves, each message after one more look.")],
+        StopTarget::Account(_) => {
+            &[phrase!("Its steps that are due by now go on at once, and it may enter playbooks again.")]
+        }
         StopTarget::AccountMail { .. } => {
-            &["Mail of this class that waits for the account leaves, each message after one more look."]
+            &[phrase!("Mail of this class that waits for the account leaves, each message after one more look.")]
         }
         StopTarget::Daemon => &[],
     };
-    lines.iter().map(|line| (*line).to_owned()).collect()
+    lines.iter().map(|line| translated(line).into_owned()).collect()
 }
 
 fn unreadable() -> Trouble {
@@ -344,5 +392,5 @@ fn unreadable() -> Trouble {
 }
 
 fn unread(rejected: FormRejection) -> Trouble {
-    Trouble::refusal(rejected.status(), "The form could not be read. Nothing was done.")
+    Trouble::refusal(rejected.status(), phrase!("The form could not be read. Nothing was done."))
 }

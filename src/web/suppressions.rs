@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::WebState;
+use super::language::{phrase, say, translated};
 use super::page::{Frame, Notice, Trouble, Web, account_href, account_name, below, href, moment};
+use super::stored_words::stored_words;
 use super::visitor::Visitor;
 use crate::address::parse_address;
 use crate::clock::Instant;
@@ -27,15 +29,15 @@ const CONTACTS: i64 = 5;
 
 /// Where suppressions come from, in words.
 const SOURCES: [(&str, &str); 9] = [
-    ("unsubscribe", "Its reader unsubscribed"),
-    ("preferences", "Its reader chose so on the page of preferences"),
-    (COMPLAINT, "Its reader called a mail unwanted"),
-    ("bounce", "Mail came back: there is no such mailbox"),
-    ("soft bounces", "Mail came back three times within 30 days"),
-    ("refusal", "The server refused the address"),
-    (ERASED, "Its owner’s data was erased"),
-    (BY_COMMAND, "A colleague said so on the command line"),
-    (BY_PAGE, "A colleague said so on this page"),
+    ("unsubscribe", phrase!("Its reader unsubscribed")),
+    ("preferences", phrase!("Its reader chose so on the page of preferences")),
+    (COMPLAINT, phrase!("Its reader called a mail unwanted")),
+    ("bounce", phrase!("Mail came back: there is no such mailbox")),
+    ("soft bounces", phrase!("Mail came back three times within 30 days")),
+    ("refusal", phrase!("The server refused the address")),
+    (ERASED, phrase!("Its owner’s data was erased")),
+    (BY_COMMAND, phrase!("A colleague said so on the command line")),
+    (BY_PAGE, phrase!("A colleague said so on this page")),
 ];
 
 /// Where a suppression comes from, within a sentence; a source that is not known, as it is.
@@ -43,10 +45,11 @@ pub(super) fn source_words(source: &str) -> String {
     let found = SOURCES.iter().find(|(value, _)| *value == source);
     let label: &str = match found {
         // Said on another page.
-        Some((BY_PAGE, _)) => "A colleague said so",
+        Some((BY_PAGE, _)) => phrase!("A colleague said so"),
         Some((_, label)) => label,
         None => return source.to_owned(),
     };
+    let label = translated(label);
     let mut letters = label.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
@@ -141,7 +144,7 @@ pub(super) async fn list(
     State(web): Web,
     asked: Result<Query<SuppressionQuery>, QueryRejection>,
 ) -> Result<Response, Trouble> {
-    let unreadable = "This address cannot be read. Begin again from the list of suppressions.";
+    let unreadable = phrase!("This address cannot be read. Begin again from the list of suppressions.");
     let Query(asked) = asked.map_err(|_| Trouble::refusal(StatusCode::BAD_REQUEST, unreadable))?;
     page(&web, StatusCode::OK, None, asked, SuppressionForm::default()).await
 }
@@ -154,8 +157,8 @@ pub(super) async fn add(
 ) -> Result<Response, Trouble> {
     let Form(given) = form.map_err(unread)?;
     let refused = match parse_address(&given.address) {
-        Err(error) => Some(format!("{error}. Nothing was done.")),
-        Ok(_) if !CLASSES.contains(&given.class.as_str()) => Some("Please choose which mail.".to_owned()),
+        Err(error) => Some(say!("{reason}. Nothing was done.", reason = stored_words(&error.to_string(), web.zone))),
+        Ok(_) if !CLASSES.contains(&given.class.as_str()) => Some(say!("Please choose which mail.")),
         Ok(address) => {
             let suppression = Suppression { class: &given.class, source: BY_PAGE };
             web.store.suppress_by_hand(&address, suppression, visitor.actor(), web.clock.now()).await?;
@@ -176,17 +179,18 @@ pub(super) async fn lift(
 ) -> Result<Response, Trouble> {
     let Form(given) = form.map_err(unread)?;
     if FIRM.contains(&given.source.as_str()) {
-        let words = "A complaint or an erasure is not lifted here. Where its owner has asked for it, use the command line \
-            with the whole address: keepwell suppress ADDRESS --lift.";
+        let words = phrase!(
+            "A complaint or an erasure is not lifted here. Where its owner has asked for it, use the command line with \
+             the whole address: keepwell suppress ADDRESS --lift."
+        );
         return Err(Trouble::refusal(StatusCode::UNPROCESSABLE_ENTITY, words));
     }
     let source = Some(given.source.as_str());
     if web.store.lift_hash(&hash, &given.class, source, visitor.actor(), web.clock.now()).await? {
         return Ok(Redirect::to("/suppressions").into_response());
     }
-    let notice = Notice::error(
-        "This is not suppressed any more, or for another reason by now, so nothing has changed.".to_owned(),
-    );
+    let notice =
+        Notice::error(say!("This is not suppressed any more, or for another reason by now, so nothing has changed."));
     page(&web, StatusCode::CONFLICT, Some(notice), SuppressionQuery::default(), SuppressionForm::default()).await
 }
 
@@ -236,11 +240,11 @@ async fn page(
 /// Which mail a class is.
 fn class_label(class: &str) -> &'static str {
     match class {
-        "all" => "Every mail",
-        "lifecycle" => "Lifecycle mail",
-        "marketing" => "Marketing mail",
-        "transactional" => "Transactional mail",
-        _ => "Other mail",
+        "all" => phrase!("Every mail"),
+        "lifecycle" => phrase!("Lifecycle mail"),
+        "marketing" => phrase!("Marketing mail"),
+        "transactional" => phrase!("Transactional mail"),
+        _ => phrase!("Other mail"),
     }
 }
 
@@ -265,22 +269,22 @@ fn word_view(web: &WebState, class: &str, word: &Json) -> WordView {
     let text = |key: &str| word.get(key).and_then(Json::as_str);
     let source = text("source").unwrap_or_default();
     let known = SOURCES.iter().find(|(value, _)| *value == source);
-    let reason = known.map_or(source, |(_, label)| label);
+    let reason = known.map_or(source.into(), |(_, label)| translated(label));
     WordView {
         class: class.to_owned(),
         source: source.to_owned(),
         can_be_lifted: !FIRM.contains(&source),
         label: class_label(class).to_owned(),
         reason: match text("through") {
-            Some(_) => format!("{reason}, at another address of the same person"),
-            None => reason.to_owned(),
+            Some(_) => say!("{reason}, at another address of the same person", reason = reason),
+            None => reason.into_owned(),
         },
         by_href: href("/audit", &[("by", text("by").unwrap_or_default())]),
-        by: text("by").map(str::to_owned),
+        by: text("by").map(|by| translated(by).into_owned()),
         since: text("at").and_then(|at| at.parse::<Instant>().ok()).map(|at| moment(at, web.zone)),
     }
 }
 
 fn unread(rejected: FormRejection) -> Trouble {
-    Trouble::refusal(rejected.status(), "The form could not be read. Nothing was done.")
+    Trouble::refusal(rejected.status(), phrase!("The form could not be read. Nothing was done."))
 }

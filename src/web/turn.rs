@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::WebState;
+use super::language::say;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +25,8 @@ impl NoAnswer {
     /// What a reader can do about it.
     pub fn words(self) -> String {
         match self {
-            NoAnswer::Busy => "it is being looked at for somebody else. Try again in a moment".to_owned(),
-            NoAnswer::Slow => format!("it takes longer than {} seconds, so it was given up", PATIENCE.as_secs()),
+            NoAnswer::Busy => say!("it is being looked at for somebody else. Try again in a moment"),
+            NoAnswer::Slow => say!("it takes longer than {n} seconds, so it was given up", n = PATIENCE.as_secs()),
         }
     }
 }

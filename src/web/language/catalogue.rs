@@ -11,7 +11,8 @@ macro_rules! files {
 
 /// The files of Chinese, by area of the pages. `words` has what templates say of a value
 /// that they know only when they are filled, such as the name of a state.
-pub(super) const CHINESE_FILES: &[(&str, &str)] = files!["accounts", "common", "management", "words", "work"];
+pub(super) const CHINESE_FILES: &[(&str, &str)] =
+    files!["accounts", "common", "management", "operations", "words", "work"];
 
 /// Chinese by the English text.
 pub(super) static CHINESE: LazyLock<HashMap<String, String>> = LazyLock::new(|| {

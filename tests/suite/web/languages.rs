@@ -1,5 +1,7 @@
 //! The languages of the pages for colleagues.
 
+use keepwell::store::messages::suppressions::Suppression;
+
 use super::*;
 
 async fn page(site: &Site, path: &str, headers: &[(header::HeaderName, &str)]) -> Answer {
@@ -247,4 +249,43 @@ async fn pages_of_playbooks_are_in_chinese() {
     page.shows("<strong>visit</strong> <span class=\"quiet\">任务：Visit them</span>");
     has_no_english(&page, &["call", "Call them", "visit", "Visit them", "Firm", "wait", "branch", "x y"]);
     has_no_english(&chinese(&site, "/playbooks/call/accounts").await, &["call", "visit", "Firm", "wait"]);
+}
+
+#[tokio::test]
+async fn pages_of_operations_are_in_chinese() {
+    let site = Site::filled().await;
+    for (class, source) in [("marketing", "bounce"), ("all", "complaint")] {
+        let suppression = Suppression { class, source };
+        site.store.suppress("kim@fjord.example", suppression, now()).await.expect("the database answers");
+    }
+    let waits = "update keepwell.messages set state = 'deferred', reason = 'quiet hours until 2026-03-02T10:00:00Z'
+        where step = 'again'";
+    sqlx::raw_sql(waits).execute(&site.pool).await.expect("there is one");
+    let held = "update keepwell.runs set reason = '12 would enter; more than 5 wait for a person''s approval'";
+    sqlx::raw_sql(held).execute(&site.pool).await.expect("there is one");
+    site.post("/stops/stop", "what=mail%3Amarketing%3Aa-1").await;
+    let message = format!("/messages/{MAIL}");
+    let source = format!("{message}/source");
+    let pages = [
+        ("/approvals", "审批", "12 个将进入；超过 5 个须经审批"),
+        ("/approvals/rescue%402026-03-02T09%3A00%3A00Z", "rescue", "放行"),
+        ("/playbooks/rescue/plan", "rescue：预览现在运行的效果", "不写入任何数据"),
+        ("/playbooks/rescue/revisions", "rescue 的版本", "回退到较早的版本"),
+        ("/messages", "消息", "静默时段，至 2026年3月2日 10:00"),
+        (&message, "Three steps", "生命周期邮件"),
+        (&source, "Three steps 的来源", "纯文本部分"),
+        ("/messages/states", "状态说明", "到时间后会处理。"),
+        ("/suppressions", "禁发名单", "退信：邮箱不存在"),
+        ("/stops", "停止与恢复", "发给客户 a-1 的营销邮件"),
+        ("/stops/stop?what=all", "停止全部", "期间到点的运行会被跳过"),
+        ("/stops/resume?what=mail%3Amarketing%3Aa-1", "恢复发给客户 a-1 的营销邮件", "发出前各检查一次"),
+    ];
+    let names = ["Fjord &lt;b&gt;&amp; Sons&lt;/b&gt;", "kim@fjord.example", "rescue", "nudge", "again", "a-1"];
+    let data = [&names[..], &["Nobody logs in any more.", "Three steps", "Message-ID", "Slack", "Webhook"]].concat();
+    for (path, title, words) in pages {
+        let page = chinese(&site, path).await;
+        page.shows(&format!("<title>{title}"));
+        page.shows(words);
+        has_no_english(&page, &data);
+    }
 }
