@@ -1,7 +1,10 @@
 //! What is stopped, in the reader's language.
 
+use chrono_tz::Tz;
+
 use super::language::{say, translated};
-use crate::store::upkeep::stopped::{Stop, StopTarget};
+use super::stored_words::stored_words;
+use crate::store::upkeep::stopped::{ITSELF, Stop, StopTarget};
 
 /// `the playbook welcome`: what a stop is about, within a sentence.
 pub(super) fn target_words(target: &StopTarget) -> String {
@@ -20,10 +23,18 @@ pub(super) fn target_words(target: &StopTarget) -> String {
 /// `the playbook welcome (by mia: a wrong list)`: a stop with who wanted it, and why.
 pub(super) fn stop_words(stop: &Stop) -> String {
     let (target, by) = (target_words(&stop.target), translated(&stop.by));
-    match &stop.reason {
+    match reason_words(stop) {
         Some(reason) => say!("{target} (by {who}: {reason})", target = target, who = by, reason = reason),
         None => say!("{target} (by {who})", target = target, who = by),
     }
+}
+
+/// Why it is stopped: a person's own words, or those of Keepwell in the reader's language.
+pub(super) fn reason_words(stop: &Stop) -> Option<String> {
+    // No sentence about a stop has a time in it.
+    let own = |reason: &str| stored_words(reason, Tz::UTC);
+    let reason = stop.reason.as_deref()?;
+    Some(if stop.by == ITSELF { own(reason) } else { reason.to_owned() })
 }
 
 #[cfg(test)]
@@ -53,5 +64,9 @@ mod tests {
             let chinese = PageLanguage::Chinese.answer(async { stop_words(&stop) }).await;
             assert!(chinese.contains("（停止人：mia）") && !chinese.contains(" by "), "{chinese}");
         }
+        let reason = "its clock is 3 hours behind the database's; nothing is done until they agree";
+        let stop = Stop { target: StopTarget::Daemon, by: ITSELF.to_owned(), reason: Some(reason.to_owned()) };
+        let chinese = PageLanguage::Chinese.answer(async { stop_words(&stop) }).await;
+        assert!(chinese.contains("其时钟比数据库慢 3 小时；一致之前不做任何操作"), "{chinese}");
     }
 }

@@ -11,12 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::WebState;
 use super::language::{phrase, say, translated};
 use super::page::{Frame, Notice, Trouble, Web, account_href, below, capitalize, href, moment};
-use super::stop_words::{stop_words, target_words};
-use super::stored_words::stored_words;
+use super::stop_words::{reason_words, stop_words, target_words};
 use super::visitor::Visitor;
 use crate::message::channel::Channel;
 use crate::postgres::describe_error;
-use crate::store::upkeep::stopped::{ITSELF, Stop, StopTarget, Stopped};
+use crate::store::upkeep::stopped::{Stop, StopTarget, Stopped};
 use crate::store::upkeep::stops::WaitingMessages;
 
 /// The longest reason, in characters.
@@ -102,10 +101,7 @@ async fn page(web: &WebState, status: StatusCode, notice: Option<Notice>) -> Res
                 _ => None,
             },
             by: translated(&stop.by).into_owned(),
-            reason: stop.reason.as_deref().map(|reason| match stop.by == ITSELF {
-                true => stored_words(reason, web.zone),
-                false => reason.to_owned(),
-            }),
+            reason: reason_words(stop),
             since: since.map(|at| moment(at, web.zone)),
             resume_href: since.map(|_| href("/stops/resume", &[("what", &scope)])),
         }

@@ -9,6 +9,7 @@ use super::language::{phrase, say, translated};
 use super::message::properties;
 use super::message_states;
 use super::page::{below, moment, short_date};
+use super::stored_words::stored_words;
 use crate::store::views::web::{
     AnswerEvent, EnrollmentTurn, MessageEvent, NoteEvent, RefusalEvent, ScoreEvent, TaskTurn, TicketTurn,
     TimelineEntry, TimelineEvent,
@@ -50,17 +51,17 @@ pub(super) fn line(entry: TimelineEntry, zone: Tz, contact: &dyn Fn(&str) -> Str
     let with = |line: TimelineLine| TimelineLine { when: at.clone(), ..line };
     match entry.event {
         TimelineEvent::EnrollmentStart(turn) => with(enrollment_start(turn, contact)),
-        TimelineEvent::EnrollmentEnd(turn) => with(enrollment_end(turn, contact)),
-        TimelineEvent::Message(message) => with(message_line(message)),
+        TimelineEvent::EnrollmentEnd(turn) => with(enrollment_end(turn, zone, contact)),
+        TimelineEvent::Message(message) => with(message_line(message, zone)),
         TimelineEvent::TaskStart(task) => with(task_start(task)),
-        TimelineEvent::TaskEnd(task) => with(task_end(task)),
+        TimelineEvent::TaskEnd(task) => with(task_end(task, zone)),
         TimelineEvent::Answer(answer) => with(answer_line(answer, contact)),
         TimelineEvent::Score(score) => with(score_line(score, contact)),
         TimelineEvent::TicketOpening(ticket) => with(ticket_line(ticket, TicketState::Opened, contact)),
         TimelineEvent::TicketClosing(ticket) => with(ticket_line(ticket, TicketState::Closed, contact)),
         TimelineEvent::Change { was, became } => with(change_line(&was, &became, zone)),
         TimelineEvent::Note(note) => with(note_line(note)),
-        TimelineEvent::Refusal(refusal) => with(refusal_line(refusal, contact)),
+        TimelineEvent::Refusal(refusal) => with(refusal_line(refusal, zone, contact)),
         TimelineEvent::EventDay(counts) => {
             let named = counts.iter().take(NAMED).map(|(name, count)| format!("{name} × {count}"));
             let text = with_rest(named.collect(), counts.len());
@@ -87,11 +88,6 @@ fn theirs(kind: &'static str, text: String) -> TimelineLine {
     TimelineLine { side: "theirs", ..ours(kind, text) }
 }
 
-/// Why something is as it is, as it was recorded.
-fn reason(recorded: &str) -> String {
-    translated(recorded).into_owned()
-}
-
 /// The named ones, and how many there are besides.
 fn with_rest(named: Vec<String>, all: usize) -> String {
     let rest = all.saturating_sub(named.len());
@@ -108,7 +104,7 @@ fn enrollment_start(turn: EnrollmentTurn, contact: &dyn Fn(&str) -> String) -> T
     TimelineLine { notes: enrollment_notes(&turn, contact), ..playbook_line(text, &turn.playbook) }
 }
 
-fn enrollment_end(turn: EnrollmentTurn, contact: &dyn Fn(&str) -> String) -> TimelineLine {
+fn enrollment_end(turn: EnrollmentTurn, zone: Tz, contact: &dyn Fn(&str) -> String) -> TimelineLine {
     let playbook = &turn.playbook;
     let text = match turn.state.as_str() {
         "completed" => say!("Completed {playbook}", playbook = playbook),
@@ -121,7 +117,7 @@ fn enrollment_end(turn: EnrollmentTurn, contact: &dyn Fn(&str) -> String) -> Tim
         other => say!("Ended {playbook}: {state}", playbook = playbook, state = translated(other)),
     };
     let mut notes = enrollment_notes(&turn, contact);
-    notes.extend(turn.reason.as_deref().map(reason));
+    notes.extend(turn.reason.as_deref().map(|reason| stored_words(reason, zone)));
     TimelineLine { state: Some(turn.state.clone()), notes, ..playbook_line(text, playbook) }
 }
 
@@ -134,7 +130,7 @@ fn enrollment_notes(turn: &EnrollmentTurn, contact: &dyn Fn(&str) -> String) -> 
     who.into_iter().chain(turn.shadow.then(|| say!("in shadow, so nothing leaves"))).collect()
 }
 
-fn message_line(message: MessageEvent) -> TimelineLine {
+fn message_line(message: MessageEvent, zone: Tz) -> TimelineLine {
     let channel = properties(&message.channel);
     let text = match message.subject {
         Some(subject) if !subject.is_empty() => subject,
@@ -142,8 +138,12 @@ fn message_line(message: MessageEvent) -> TimelineLine {
     };
     let to = message.to_address.map(|to| say!("to {address}", address = to));
     let label = (!channel.reaches_customers).then(|| translated(channel.label).into_owned());
-    let notes =
-        label.into_iter().chain(to).chain([message.playbook]).chain(message.reason.as_deref().map(reason)).collect();
+    let notes = label
+        .into_iter()
+        .chain(to)
+        .chain([message.playbook])
+        .chain(message.reason.as_deref().map(|reason| stored_words(reason, zone)))
+        .collect();
     TimelineLine {
         href: Some(below("/messages", &message.id.to_string())),
         label: Some(message_states::label(&message.state)),
@@ -173,11 +173,18 @@ fn note_line(note: NoteEvent) -> TimelineLine {
 }
 
 /// `Did not enter winback`: of the decisions not to act those that leave a row of their own.
-fn refusal_line(refusal: RefusalEvent, contact: &dyn Fn(&str) -> String) -> TimelineLine {
+fn refusal_line(refusal: RefusalEvent, zone: Tz, contact: &dyn Fn(&str) -> String) -> TimelineLine {
     let who = Some(refusal.contact_id).filter(|id| !id.is_empty()).map(|id| contact(&id));
     let asked = say!("asked for by {playbook}, step {step}", playbook = refusal.playbook, step = refusal.step);
     TimelineLine {
-        notes: refusal.reason.as_deref().map(reason).into_iter().chain(who).chain([asked]).collect(),
+        notes: refusal
+            .reason
+            .as_deref()
+            .map(|reason| stored_words(reason, zone))
+            .into_iter()
+            .chain(who)
+            .chain([asked])
+            .collect(),
         ..playbook_line(say!("Did not enter {playbook}", playbook = refusal.target), &refusal.target)
     }
 }
@@ -194,10 +201,16 @@ fn task_start(task: TaskTurn) -> TimelineLine {
     }
 }
 
-fn task_end(task: TaskTurn) -> TimelineLine {
+fn task_end(task: TaskTurn, zone: Tz) -> TimelineLine {
     let who = task.assignee.filter(|_| task.state != "closed").map(|who| say!("by {name}", name = who));
     let itself = (task.state == "closed").then(|| say!("by itself"));
-    let notes = task.outcome.into_iter().chain(task.reason.as_deref().map(reason)).chain(who).chain(itself).collect();
+    let notes = task
+        .outcome
+        .into_iter()
+        .chain(task.reason.as_deref().map(|reason| stored_words(reason, zone)))
+        .chain(who)
+        .chain(itself)
+        .collect();
     TimelineLine {
         href: Some(below("/tasks", &task.id.to_string())),
         state: Some(task.state),
