@@ -9,7 +9,7 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::language::say;
+use super::language::{say, translated};
 use super::page::{Frame, Trouble, Web, below, moment};
 use super::{WebState, fact};
 use crate::clock::Instant;
@@ -146,11 +146,43 @@ fn kpi_line(web: &WebState, row: KpiRow, about: Option<String>) -> KpiLine {
         about,
         value: row.value.map(|value| figure(value, &row.unit)),
         change,
-        missing: row.missing,
+        missing: row.missing.as_deref().map(missing_words),
         at: Some(moment(row.at, web.zone)),
         line: None,
         unit: row.unit,
         id: row.id,
+    }
+}
+
+/// Why there is no figure, as it was recorded.
+fn missing_words(recorded: &str) -> String {
+    let between = |begin: &str, end: &str| recorded.strip_prefix(begin)?.strip_suffix(end);
+    if let Some(what) = between("no account has a value for ", "") {
+        let what = what.replace("` and `", &format!("`{}`", say!(" and ")));
+        return say!("no account has a value for {what}", what = what);
+    }
+    if let Some(event) = between("no account has ever had the event ", ": none is on record") {
+        return say!("no account has ever had the event {event}: none is on record", event = event);
+    }
+    if let Some(error) = between("it cannot be calculated: ", "") {
+        return say!("it cannot be calculated: {error}", error = error);
+    }
+    if let Some(error) = between("it is not known what is on record: ", "") {
+        return say!("it is not known what is on record: {error}", error = error);
+    }
+    let history = between("the history does not reach back ", " is on record");
+    let history = history.and_then(|rest| rest.split_once(" days: of "));
+    let history =
+        history.and_then(|(days, rest)| Some((days, rest.split_once(" of the accounts that had signed up by then ")?)));
+    match history {
+        Some((days, (share, what))) => say!(
+            "the history does not reach back {days} days: of {share} of the accounts that had signed up by then {what} is \
+             on record",
+            days = days,
+            share = share,
+            what = what
+        ),
+        None => translated(recorded).into_owned(),
     }
 }
 
@@ -225,6 +257,7 @@ pub(super) fn history_line(values: &[(Instant, f64)], unit: &str) -> Option<Hist
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::language::PageLanguage;
 
     #[test]
     fn figures_are_written_as_people_read_them() {
@@ -240,6 +273,25 @@ mod tests {
         }
         assert_eq!(signed(-0.25, "percent"), "−0.3 %");
         assert_eq!(signed(2.0, "count"), "+2");
+    }
+
+    /// What is recorded is said in English and not stored in any other language.
+    #[tokio::test]
+    async fn why_there_is_no_figure_is_said_in_the_readers_language() {
+        for recorded in [
+            "no account has a value for `share_of(account.mrr > 0)` and `sum_of(account.mrr)`",
+            "no account has ever had the event `login`: none is on record",
+            "it cannot be calculated: division by zero",
+            "it is not known what is on record: division by zero",
+            "the history does not reach back 30 days: of 10 % of the accounts that had signed up by then \
+             `account.ago(30).mrr` is on record",
+            "it gives no number",
+        ] {
+            assert_eq!(missing_words(recorded), recorded);
+            let chinese = PageLanguage::Chinese.answer(async { missing_words(recorded) }).await;
+            let ours = chinese.split('`').step_by(2).collect::<String>().replace("division by zero", "");
+            assert!(ours != recorded && !ours.contains(|letter: char| letter.is_ascii_alphabetic()), "{chinese}");
+        }
     }
 
     #[test]

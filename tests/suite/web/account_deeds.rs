@@ -15,7 +15,7 @@ const LATER: &str = "2026-03-05T13:00:00Z";
 
 /// An account on a journey with a task and two mails, which wait for the undo
 /// window.
-async fn on_a_journey() -> World {
+pub(super) async fn on_a_journey() -> World {
     let world = World::with("mail: { undo_window: 24h }\n").await;
     world.account("a/1", json!({ "name": "Fjord", "mrr": 900 })).await;
     world.contact("a/1", "ann", json!({ "name": "Ann Lee", "email": "ann@fjord.example" })).await;

@@ -1,8 +1,11 @@
 //! The languages of the pages for colleagues.
 
 use keepwell::store::messages::suppressions::Suppression;
+use serde_json::json;
 
+use super::accounts::links;
 use super::*;
+use crate::support::world::{World, playbook};
 
 async fn page(site: &Site, path: &str, headers: &[(header::HeaderName, &str)]) -> Answer {
     let request = headers.iter().fold(request("GET", path), |request, (name, value)| request.header(name, *value));
@@ -288,4 +291,145 @@ async fn pages_of_operations_are_in_chinese() {
         page.shows(words);
         has_no_english(&page, &data);
     }
+}
+
+/// What an account has done and what was done for it, in every kind of entry.
+#[tokio::test]
+async fn pages_of_accounts_are_in_chinese() {
+    let world = account_deeds::on_a_journey().await;
+    world.playbook(&playbook(
+        "quick",
+        "when: account.mrr > 500",
+        "  - task: { title: Look, to: csm }\n  - end: seen enough",
+    ));
+    world.playbook(&playbook("big", "when: account.mrr > 50 && account.tier == \"B\"", "  - task: { title: Call }"));
+    world
+        .sql(
+            "insert into customers.tickets (account_id, id, contact_id, severity, opened_at, closed_at) values
+                 ('a/1', 'T-1', 'ann', 'high', '2026-02-26T10:00:00Z', '2026-02-27T10:00:00Z');
+             insert into customers.account_changes (account_id, at, was, became) values
+                 ('a/1', '2026-02-25T10:00:00Z', '{\"tier\": \"B\", \"renewal_at\": null}', '{\"tier\": \"A\", \"mrr\": 1200}')",
+        )
+        .await;
+    world.score("a/1", "nps", 3.0, "2026-03-01T08:00:00Z").await;
+    world.event("a/1", "login", "2026-02-28T07:00:00Z").await;
+    world.run_at("2026-03-02T09:05:00Z").await;
+    let site = accounts::site(&world);
+    let names = ["Ann Lee", "ann@fjord.example", "Fjord", "Hello", "Call them", "seen enough", "Look", "T-1"];
+    let words = ["tips", "extra", "people", "quick", "big", "call", "high", "login", "sam", "active", "champion"];
+    let data = [&names[..], &words].concat();
+    let account = chinese(&site, "/accounts/a%2F1").await;
+    for text in [
+        "<title>Fjord",
+        "<h2 id=\"timeline\">时间线",
+        "<dt>等级</dt><dd>A</dd>",
+        "使用情况</h3>",
+        "<th scope=\"row\">2026年2月</th><td data-label=\"新建\" class=\"number\">1</td>",
+        "2026年2月28日</span>",
+        "工单 T-1 已关闭<span class=\"line\">high · Ann Lee</span>",
+        "等级：B → A",
+        "走完 quick</a> <span class=\"state completed\">已走完</span>",
+        "接收生命周期和事务邮件</span><span class=\"line warn\">不接收营销邮件：未同意接收</span>",
+        "2026年3月2日 结束：已走完",
+        "1 段旅程停在原处，暂停结束前不会进入新的剧本",
+        "1 封生命周期邮件正待发出，将不会发出",
+    ] {
+        account.shows(text);
+    }
+    has_no_english(&account, &data);
+
+    let why = chinese(&site, "/accounts/a%2F1?why=big").await;
+    for text in [
+        "Fjord 现在不会进入 big",
+        "<span class=\"state done\">成立</span>",
+        "<strong>起决定作用</strong>",
+        "<dt>MRR</dt><dd>900</dd>",
+    ] {
+        why.shows(text);
+    }
+    // Sentences of `explain` stay as they are.
+    why.shows("原因：");
+
+    site.post("/accounts/a%2F1/pause", "what=lifecycle").await;
+    let paused = chinese(&site, "/accounts/a%2F1?done=paused").await;
+    paused.shows("已暂停。在有人恢复之前，下方会显示此暂停及操作人。");
+    paused.shows("发给该客户的生命周期邮件已暂停。");
+    paused.shows("1 封生命周期邮件可以发出，发出前会逐封复核");
+    site.post("/accounts/a%2F1/resume", "what=lifecycle").await;
+
+    let cancel = links(&account, "/accounts/a%2F1/cancel").remove(0);
+    for (path, title, text) in [
+        ("/accounts", "客户", "显示"),
+        (
+            "/accounts?tier=A&left=no&date=renewal&since=2026-03-01&until=2026-03-31",
+            "客户",
+            "仅显示符合以下条件的客户：等级为 A、未流失、于 2026年3月1日 至 2026年3月31日 续约。",
+        ),
+        ("/accounts/a%2F1/enroll?playbook=tips", "让 Fjord 进入剧本 tips", "无法进入剧本：已在此剧本中（active）。"),
+        ("/accounts/a%2F1/enroll?playbook=extra", "让 Fjord 进入剧本 extra", "后续"),
+        ("/accounts/a%2F1/enroll?playbook=people", "让 Fjord 进入剧本 people", "此剧本面向联系人，请选择一位："),
+        (&cancel, "取消 Fjord 的 ", "1 封待发邮件不再发出"),
+        ("/stages", "阶段与等级", "没有客户处于任何阶段。"),
+        ("/kpis", "KPI", "还没有 KPI。"),
+    ] {
+        let page = chinese(&site, path).await;
+        page.shows(&format!("<title>{title}"));
+        page.shows(text);
+        has_no_english(&page, &[&data[..], &["See them", "More for"]].concat());
+    }
+}
+
+#[tokio::test]
+async fn pages_of_stages_figures_and_reports_are_in_chinese() {
+    let world = World::new().await;
+    world.playbook(stages::LIFECYCLE);
+    world.playbook(stages::TIERS);
+    world.playbook(
+        "kpi: revenue\nabout: What all pay.\nunit: money\nschedule: \"0 9 1 1 *\"\nvalue: sum_of(account.mrr)\n",
+    );
+    world.playbook("kpi: liked\nabout: How many like us.\nunit: percent\nschedule: \"0 9 1 1 *\"\nvalue: share_of(account.score(\"nps\") >= 9)\n");
+    world.playbook("report: quarter\nabout: What an account got.\nschedule: \"0 6 1 1 *\"\ntitle: What you got\nfigures:\n  - { id: tickets, label: Tickets, value: account.tickets(90), better: down }\n");
+    world.playbook("plan: first-month\nabout: x\ngoals:\n  - { id: small, about: Five seats, value: account.seats * 1, target: 5 }\n  - { id: nps, about: Love, value: \"account.score(\\\"nps\\\")\", target: 9, within: 30d }\n");
+    world.account("a1", json!({ "tier": null, "mrr": 9000, "seats": 6, "locale": "en" })).await;
+    world.run_at("2026-03-01T09:00:00Z").await;
+    world.run_at("2026-03-03T09:00:00Z").await;
+    let site = accounts::site(&world);
+    let data = [
+        "A1",
+        "onboarding",
+        "large one",
+        "revenue",
+        "What all pay.",
+        "liked",
+        "How many like us.",
+        "first-month",
+        "Five seats",
+        "Love",
+        "What you got",
+        "active",
+        "enter: account.mrr = 9000",
+        "when: account.mrr = 9000",
+    ];
+    let report = "/accounts/a1/reports/quarter/2026-03-01T09:00:00Z";
+    for (path, title, text) in [
+        ("/stages?days=7", "阶段与等级", "<li>无 → large one <strong>1</strong></li>"),
+        ("/stages?days=7", "阶段与等级", "<a href=\"/stages?days=7\" aria-current=\"true\">7 天</a>"),
+        ("/kpis", "KPI", "<td data-label=\"单位\">金额</td>"),
+        ("/kpis/revenue", "revenue", "<dt>单位</dt><dd>金额</dd>"),
+        (
+            "/accounts/a1",
+            "A1",
+            "Five seats <strong>100 %</strong>\n    <span class=\"line\">已达成（2026年3月1日）；6 / 5</span>",
+        ),
+        ("/accounts/a1", "A1", "阶段 <strong>large one</strong> <span class=\"quiet\">原为 无</span>"),
+        (report, "What you got", "<a href=\"/accounts\">客户</a>"),
+    ] {
+        let page = chinese(&site, path).await;
+        page.shows(&format!("<title>{title}"));
+        page.shows(text);
+        if path != report {
+            has_no_english(&page, &data);
+        }
+    }
+    chinese(&site, "/kpis/liked").await.shows("没有数值：所有客户都没有 `share_of");
 }

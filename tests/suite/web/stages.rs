@@ -7,11 +7,11 @@ use super::*;
 use crate::support::wire::{Walks, Wire};
 use crate::support::world::{World, at, playbook};
 
-const LIFECYCLE: &str = "lifecycle: customer\nabout: Where a customer stands.\nstages:
+pub(super) const LIFECYCLE: &str = "lifecycle: customer\nabout: Where a customer stands.\nstages:
   - { id: onboarding, enter: true }
   - { id: large one, enter: account.mrr > 500 }\n";
 
-const TIERS: &str = "tiers: value\nabout: What an account is worth.\nlevels:
+pub(super) const TIERS: &str = "tiers: value\nabout: What an account is worth.\nlevels:
   - { id: A, when: account.mrr >= 5000 }
   - { id: B, when: true }\n";
 
