@@ -160,7 +160,14 @@ fn pause(part: Part, stop: &Stop, paused: &[Part], mail: &[WaitingMail], may_res
     if lines.is_empty() {
         lines.push(always(say!("no mail waits for it")));
     }
-    PauseView { value: part.name(), text, by: stop.by.clone(), because: stop.reason.clone(), may_resume, lines }
+    PauseView {
+        value: part.name(),
+        text,
+        by: translated(&stop.by).into_owned(),
+        because: stop.reason.clone(),
+        may_resume,
+        lines,
+    }
 }
 
 fn choice(part: Part, journeys: usize, paused: &[Part], mail: &[WaitingMail]) -> PauseChoice {

@@ -166,7 +166,7 @@ fn in_brief(text: &str) -> String {
 fn note_line(note: NoteEvent) -> TimelineLine {
     TimelineLine {
         href: Some(below("/tasks", &note.task.to_string())),
-        notes: vec![say!("by {name}", name = note.by)],
+        notes: vec![say!("by {name}", name = translated(&note.by))],
         words: Some(note.note),
         ..ours(phrase!("Note"), note.title)
     }
@@ -202,7 +202,7 @@ fn task_start(task: TaskTurn) -> TimelineLine {
 }
 
 fn task_end(task: TaskTurn, zone: Tz) -> TimelineLine {
-    let who = task.assignee.filter(|_| task.state != "closed").map(|who| say!("by {name}", name = who));
+    let who = task.assignee.filter(|_| task.state != "closed").map(|who| say!("by {name}", name = translated(&who)));
     let itself = (task.state == "closed").then(|| say!("by itself"));
     let notes = task
         .outcome
