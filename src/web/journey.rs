@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono_tz::Tz;
 use serde::Serialize;
 
 use super::language::{phrase, say, translated};
 use super::page::{below, capitalize, href};
+use super::stored_words::stored_words;
 use crate::enrollment::State;
 use crate::playbook::{Goto, Step, StepBody, Wait, WaitOn};
 use crate::store::views::web::{StepCount, StepGroup, StepReason};
@@ -66,10 +68,11 @@ pub(super) struct Journey<'a> {
     counts: &'a [StepCount],
     /// Whether somebody may complete it before its last step.
     ends_early: bool,
+    zone: Tz,
 }
 
 impl<'a> Journey<'a> {
-    pub fn new(playbook: &'a str, steps: &'a [Step], counts: &'a [StepCount]) -> Journey<'a> {
+    pub fn new(playbook: &'a str, steps: &'a [Step], counts: &'a [StepCount], zone: Tz) -> Journey<'a> {
         let ends_early = Step::walk(steps).into_iter().any(|step| match &step.body {
             StepBody::End(_) => true,
             StepBody::Wait(Wait { on: WaitOn::Until { on_met, on_timeout, .. }, .. }) => {
@@ -77,7 +80,7 @@ impl<'a> Journey<'a> {
             }
             _ => false,
         });
-        Journey { playbook, steps, counts, ends_early }
+        Journey { playbook, steps, counts, ends_early, zone }
     }
 
     /// The way, line by line.
@@ -220,7 +223,7 @@ impl<'a> Journey<'a> {
                 count,
                 reasons: why
                     .take(REASONS)
-                    .map(|(reason, count)| say!("{reason} ({n})", reason = translated(reason), n = count))
+                    .map(|(reason, count)| say!("{reason} ({n})", reason = stored_words(reason, self.zone), n = count))
                     .collect(),
             })
         };
@@ -331,7 +334,7 @@ mod tests {
             count("completed", "think", 1_000_000),
             count("ghost", "ask", 5_000_000),
         ];
-        let journey = Journey::new("p", &playbook.steps, &counts);
+        let journey = Journey::new("p", &playbook.steps, &counts, Tz::UTC);
         let of = |groups: Vec<StepGroup>| journey.count(&groups);
         let past: Vec<i64> =
             ["call", "think", "visit", "write", "ask"].into_iter().map(|step| of(journey.past(step))).collect();

@@ -11,6 +11,7 @@ use super::journey::{Journey, people_path, state_label};
 use super::language::{phrase, say, translated};
 use super::page::{Frame, Trouble, Web, account_href, account_name, below, href, moment};
 use super::playbooks::{find_playbook, parse_playbook};
+use super::stored_words::stored_words;
 use crate::store::views::web::{EnrolledRow, StepGroup};
 
 /// How many one page shows.
@@ -81,7 +82,7 @@ pub(super) async fn list(
     let written = parse_playbook(&web, &published).await?;
     let steps = written.as_ref().map_or(&[][..], |playbook| &playbook.steps);
     let counts = web.store.step_counts(&id).await?;
-    let journey = Journey::new(&id, steps, &counts);
+    let journey = Journey::new(&id, steps, &counts, web.zone);
     let (groups, pair, who) = choose(&journey, &asked);
     let after = match asked.after.as_str() {
         "" => None,
@@ -139,7 +140,7 @@ fn view(row: EnrolledRow, zone: chrono_tz::Tz) -> EnrolledView {
         shadow: enrollment.shadow,
         label: state_label(&enrollment.state),
         state: enrollment.state,
-        reason: enrollment.reason,
+        reason: enrollment.reason.map(|reason| stored_words(&reason, zone)),
         step: enrollment.step.or(left_step),
         due: enrollment.due_at.map(|at| moment(at, zone)),
         started: moment(enrollment.started_at, zone),

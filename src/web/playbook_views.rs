@@ -8,7 +8,9 @@ use serde_json::Value as Json;
 
 use super::impact_words::{sentences, summary};
 use super::journey::{JourneyLine, StateCount, state_label};
-use super::page::{account_href, account_name, below, moment};
+use super::language::translated;
+use super::page::{account_href, account_name, below, list_in_words, moment};
+use super::stop_words::reason_words;
 use super::stored_words::stored_words;
 use crate::diagnostic::Diagnostic;
 use crate::facts::SubjectId;
@@ -41,7 +43,7 @@ pub struct PlaybookStop {
 
 impl PlaybookStop {
     pub fn of(stop: &Stop) -> PlaybookStop {
-        PlaybookStop { by: stop.by.clone(), reason: stop.reason.clone() }
+        PlaybookStop { by: translated(&stop.by).into_owned(), reason: reason_words(stop) }
     }
 }
 
@@ -266,7 +268,7 @@ pub fn run_view(run: RunRow, zone: Tz) -> RunView {
 pub fn held_name(one: &HeldRow) -> String {
     let account = account_name(one.account_name.clone(), &one.account_id);
     let contact = one.contact_name.as_ref().or(Some(&one.contact_id).filter(|id| !id.is_empty()));
-    contact.map_or(account.clone(), |contact| format!("{account}, {contact}"))
+    contact.map_or(account.clone(), |contact| list_in_words(&[account.as_str(), contact.as_str()]))
 }
 
 pub fn enrollment_view(row: EnrollmentRow, zone: Tz) -> EnrollmentView {

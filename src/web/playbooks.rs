@@ -112,7 +112,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     let written = texts.get(&id).and_then(parse);
     let steps = written.as_ref().map_or(&[][..], |playbook| &playbook.steps);
     let counts = web.store.step_counts(&id).await?;
-    let journey = Journey::new(&id, steps, &counts);
+    let journey = Journey::new(&id, steps, &counts, web.zone);
     let reasons = web.store.step_reasons(&id, &journey.all_left(), REASONS_OF).await?;
     let rows = web.store.enrollments_of(&id, ENROLLMENTS).await?;
     let now = web.clock.now();

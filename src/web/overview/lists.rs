@@ -13,6 +13,7 @@ use crate::web::WebState;
 use crate::web::fact::words;
 use crate::web::language::{phrase, say, translated};
 use crate::web::page::{Frame, Trouble, Web, account_href, account_name, below, capitalize, moment, with_pair};
+use crate::web::stored_words::stored_words;
 
 /// How many rows one page shows, and how many pages there are at most.
 const AT_MOST: i64 = 100;
@@ -142,7 +143,7 @@ async fn page(
         playbook_href: below("/playbooks", &row.playbook),
         playbook: row.playbook,
         state: row.state,
-        reason: row.reason,
+        reason: row.reason.map(|reason| stored_words(&reason, web.zone)),
         when: moment(row.at, web.zone),
     };
     let list = EndedList {
