@@ -327,7 +327,7 @@ fn score_course(web: &WebState, name: String, months: &BTreeMap<NaiveDate, Vec<A
     let at = |month: NaiveDate| local_time::instant(web.zone, month.and_time(NaiveTime::MIN));
     let points: Vec<(Instant, f64)> = figures.iter().map(|(month, _, figure)| (at(*month), *figure)).collect();
     let view = |(month, answers, figure): &(NaiveDate, i64, f64)| MonthView {
-        month: super::page::month(month),
+        month: super::dates::month(month),
         answers: *answers,
         figure: fact::number((figure * 10.0).round() / 10.0),
     };

@@ -3,8 +3,8 @@
 use chrono::{Datelike, NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 
+use super::dates::weekday_date;
 use super::language::say;
-use super::page::weekday_date;
 use crate::clock::Instant;
 use crate::playbook::calendar::{Calendar, local_date};
 use crate::zone::find_zone;

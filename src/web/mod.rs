@@ -65,6 +65,7 @@ mod consequences;
 mod cookie;
 mod customer;
 mod damaged_link;
+mod dates;
 mod days;
 mod fact;
 mod goals;

@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use super::dates::weekday_date;
 use super::language::say;
-use super::page::weekday_date;
 use crate::clock::Instant;
 use crate::effect::{EffectBody, MessageDraft};
 use crate::enrollment::State;

@@ -5,19 +5,17 @@ use std::sync::{Arc, LazyLock};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use chrono::{Datelike, NaiveDate};
-use chrono_tz::Tz;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Output, State as MinijinjaState, UndefinedBehavior, Value, context};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::WebState;
+pub(super) use super::dates::{date, moment, short_date};
 use super::html::escape;
-use super::language::{self, PageLanguage, phrase, say, translated};
+use super::language::{self, phrase, say, translated};
 use super::stop_words::stop_words;
 use super::visitor::{Proof, Visitor};
-use crate::clock::Instant;
 use crate::postgres::describe_error;
 use crate::store::upkeep::stopped::{Stop, StopTarget};
 use crate::user::role::Role;
@@ -359,43 +357,6 @@ pub(super) fn cacheable(content: impl IntoResponse, kind: &'static str) -> Respo
 pub(super) fn capitalize(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// `5 Mar 2026, 09:00` in the reader's zone and language.
-pub(super) fn moment(at: Instant, zone: Tz) -> String {
-    let (day, time) = (short_date(at, zone), at.with_timezone(&zone).format("%H:%M"));
-    match PageLanguage::current() {
-        PageLanguage::English => format!("{day}, {time}"),
-        PageLanguage::Chinese => format!("{day} {time}"),
-    }
-}
-
-/// `5 Mar 2026` in the reader's zone and language.
-pub(super) fn short_date(at: Instant, zone: Tz) -> String {
-    let at = at.with_timezone(&zone);
-    match PageLanguage::current() {
-        PageLanguage::English => at.format("%-d %b %Y").to_string(),
-        other => other.dates().date(&at),
-    }
-}
-
-/// `5 March 2026` in the reader's zone and language.
-pub(super) fn date(at: Instant, zone: Tz) -> String {
-    PageLanguage::current().dates().date(&at.with_timezone(&zone))
-}
-
-/// `Thu 5 March`, with the year where it is wanted, in the reader's language.
-pub(super) fn weekday_date(day: NaiveDate, with_year: bool) -> String {
-    match (PageLanguage::current(), with_year) {
-        (PageLanguage::English, false) => day.format("%a %-d %B").to_string(),
-        (PageLanguage::English, true) => day.format("%a %-d %B %Y").to_string(),
-        (other, _) => other.dates().weekday_date(&day, with_year),
-    }
-}
-
-/// `March 2026` in the reader's language.
-pub(super) fn month(day: &impl Datelike) -> String {
-    PageLanguage::current().dates().month_of_year(day)
 }
 
 /// A path with a query of these pairs, each value encoded.

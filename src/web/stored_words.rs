@@ -8,8 +8,8 @@
 
 use chrono_tz::Tz;
 
+use super::dates::moment;
 use super::language::{PageLanguage, phrase, say_filled, translated};
-use super::page::moment;
 use crate::clock::Instant;
 
 /// The sentences with a value in them. Those without one are exact texts of `words.yaml`.

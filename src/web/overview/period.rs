@@ -5,8 +5,8 @@ use chrono_tz::Tz;
 
 use crate::playbook::local_time;
 use crate::store::views::web::Span;
+use crate::web::dates::month;
 use crate::web::language::{PageLanguage, phrase, say};
-use crate::web::page::month;
 
 /// How long a period is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
