@@ -291,8 +291,12 @@ async fn pages_of_operations_are_in_chinese() {
         ("/stops/stop?what=all", "停止全部", "期间到点的运行会被跳过"),
         ("/stops/resume?what=mail%3Amarketing%3Aa-1", "恢复发给客户 a-1 的营销邮件", "发出前各检查一次"),
     ];
-    let names = ["Fjord &lt;b&gt;&amp; Sons&lt;/b&gt;", "kim@fjord.example", "rescue", "nudge", "again", "a-1"];
-    let data = [&names[..], &["Nobody logs in any more.", "Three steps", "Message-ID", "Slack", "Webhook"]].concat();
+    let names = ["Fjord &lt;b&gt;&amp; Sons&lt;/b&gt;", "kim@fjord.example", "rescue", "nudge", "again", "call", "a-1"];
+    let data = [
+        &names[..],
+        &["Nobody logs in any more.", "Three steps", "Message-ID", "Slack", "Webhook", "HTML", "KEEPWELL_SMTP_URL"],
+    ]
+    .concat();
     for (path, title, words) in pages {
         let page = chinese(&site, path).await;
         page.shows(&format!("<title>{title}"));
