@@ -17,7 +17,7 @@
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
 //! browser goes away. `page` holds the templates and what every page shares,
-//! `fact` says in words what a condition read. `compression` makes pages shorter, `turn` lets one page at a time look at many accounts,
+//! `fact` says in words what a condition read. `kept` keeps answers that take the database long. `compression` makes pages shorter, `turn` lets one page at a time look at many accounts,
 //! `silence` is what readers see while the database does not answer, `connections` bounds how many
 //! readers there are and how slow they may be, `warning_limit` how much they
 //! can write into the log.
@@ -29,6 +29,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -37,6 +38,7 @@ use chrono_tz::Tz;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::clock::{Clock, Stopwatch};
+use crate::impact::Impact;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::store::views::gauges::WorkGauges;
@@ -75,6 +77,7 @@ mod html;
 mod identity;
 mod impact_words;
 mod journey;
+mod kept;
 mod kpis;
 mod language;
 mod login;
@@ -118,6 +121,8 @@ mod workload;
 pub use answers::{ANSWER_COLUMNS, answers_csv};
 use brand::{Brand, Logo};
 use identity::Identity;
+use kept::{KeptAnswers, QUICK};
+use overview::{FiguresQuestion, OverviewFigures};
 use warning_limit::WarningLimit;
 
 /// The longest body that a form may send, in bytes.
@@ -175,6 +180,10 @@ pub struct WebState {
     large_looks: Arc<Semaphore>,
     /// What was counted last, and when.
     gauges: Arc<Mutex<Option<(Stopwatch, WorkGauges)>>>,
+    /// Overviews whose counting took long.
+    overview_figures: Arc<KeptAnswers<FiguresQuestion, OverviewFigures>>,
+    /// What playbooks are worth, where finding that out took long.
+    impacts: Arc<KeptAnswers<String, Impact>>,
     /// Links whose token is not ours.
     forged_links: WarningLimit,
     /// Requests of a proxy for what is not for customers.
@@ -204,6 +213,8 @@ impl WebState {
             reader_turns: Arc::new(Semaphore::new(READERS)),
             large_looks: Arc::new(Semaphore::new(1)),
             gauges: Arc::default(),
+            overview_figures: Arc::new(KeptAnswers::new(QUICK)),
+            impacts: Arc::new(KeptAnswers::new(QUICK)),
             forged_links: WarningLimit::default(),
             withheld_pages: WarningLimit::default(),
             silences: WarningLimit::default(),
@@ -214,6 +225,12 @@ impl WebState {
     /// The same, where Keepwell is called like this.
     pub fn called(self, command: String) -> WebState {
         WebState { command, ..self }
+    }
+
+    /// The same, where answers that take at least this long are kept for a while.
+    pub fn keeping_answers_of(self, time: Duration) -> WebState {
+        let (overview_figures, impacts) = (Arc::new(KeptAnswers::new(time)), Arc::new(KeptAnswers::new(time)));
+        WebState { overview_figures, impacts, ..self }
     }
 
     /// The same, with the logo that the configuration names on the pages for customers.

@@ -150,6 +150,7 @@ pub struct BehindView {
 /// Whether it helps, in words first.
 #[derive(Serialize)]
 pub struct ImpactView {
+    as_of: Option<String>,
     pub summary: String,
     pub sentences: Vec<String>,
     /// Whether most of its tasks are dismissed, and why they are.
@@ -189,7 +190,8 @@ pub struct EnrollmentView {
     pub started: String,
 }
 
-pub fn impact_view(impact: &Impact, counted: BTreeMap<String, i64>) -> ImpactView {
+/// `as_of` is when it was found out, where that is not now.
+pub fn impact_view(impact: &Impact, as_of: Option<String>, counted: BTreeMap<String, i64>) -> ImpactView {
     let skipped = |(reason, count): (&String, &i64)| Skipped { reason: reason.clone(), count: *count };
     let holdout = impact.holdout.iter().flat_map(|holdout| &holdout.groups).map(|group| group_view(None, group));
     let variants = impact.variants.iter().flat_map(|variants| {
@@ -197,6 +199,7 @@ pub fn impact_view(impact: &Impact, counted: BTreeMap<String, i64>) -> ImpactVie
     });
     let reasons = impact.spent.tasks.reasons.iter();
     ImpactView {
+        as_of,
         summary: summary(impact),
         sentences: sentences(impact),
         poor: impact.spent.tasks.is_poor(),

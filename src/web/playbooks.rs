@@ -122,8 +122,14 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     }
     let counted = web.store.ghosts_count(&id).await?;
     let terms = ImpactTerms { now, term_days: TERM_DAYS, minutes_per_task: web.shared.config.minutes_per_task };
-    let impact = web.store.impact(Some(&id), terms).await?.pop();
-    let impact = impact.ok_or(Trouble::NotFound("There is no such playbook."))?;
+    let find_impact = {
+        let (web, id) = (web.clone(), id.clone());
+        async move {
+            let impact = web.store.impact(Some(&id), terms).await?.pop();
+            impact.ok_or(Trouble::NotFound("There is no such playbook."))
+        }
+    };
+    let impact = web.impacts.answer(id.clone(), now, find_impact).await?;
     let behind = web.store.behind(&id).await?.into_iter().map(|one| BehindView {
         published: moment(one.published_at, web.zone),
         revision: one.revision,
@@ -152,7 +158,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         counts: journey.states(),
         elsewhere: journey.elsewhere(),
         reasons_of: reasons_bound(&counts),
-        impact: impact_view(&impact, counted),
+        impact: impact_view(&impact.answer, impact.kept_since(now).map(|at| moment(at, web.zone)), counted),
         behind: behind.collect(),
         unseen,
         messages_href: href("/messages", &[("playbook", &id)]),

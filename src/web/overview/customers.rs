@@ -6,13 +6,13 @@ use chrono::NaiveDate;
 
 use super::address::OverviewAddress;
 use super::chart::{ChartValue, bars};
+use super::figures::{MONTHS, OverviewFigures};
 use super::parts::{
     OverviewCard, OverviewCell, OverviewLink, OverviewRow, OverviewSection, OverviewTable, count, missing, number,
 };
 use super::period::{Period, PeriodKind};
-use crate::clock::Instant;
 use crate::facts::Standing;
-use crate::store::views::web::{AccountDate, OnboardingStage, RenewalMonth, RenewalRow, Span};
+use crate::store::views::web::{AccountDate, OnboardingStage, RenewalMonth, RenewalRow};
 use crate::web::WebState;
 use crate::web::accounts::column;
 use crate::web::kpis::figure;
@@ -20,32 +20,22 @@ use crate::web::language::{phrase, say, translated};
 use crate::web::page::{Trouble, account_href, date};
 use crate::worker::documents::funnel;
 
-/// How many months of renewals are shown, those of the period first.
-const MONTHS: i32 = 12;
-/// How many accounts a period names.
-const NAMED: i64 = 10;
-
 /// Renewals due and won, and who left.
-pub(super) async fn renewals(
-    web: &WebState,
-    address: &OverviewAddress,
-    now: Instant,
-) -> Result<OverviewSection, Trouble> {
-    let (period, segment, span) = (address.period, &address.segment, address.period.span(web.zone));
+pub(super) fn renewals(web: &WebState, address: &OverviewAddress, figures: &OverviewFigures) -> OverviewSection {
+    let period = address.period;
     let mut section =
         OverviewSection { id: "renewals", title: phrase!("Renewals and departures"), ..OverviewSection::default() };
     if !web.store.has_account_date(AccountDate::Renewal) {
         section.missing = Some(say!("The customer store does not say when contracts end."));
-        return Ok(section);
+        return section;
     }
     let begin = Period::of_day(PeriodKind::Month, period.first);
-    let ahead = Span { from: span.from, until: begin.moved(MONTHS).span(web.zone).from };
-    let months = web.store.renewal_months(ahead, web.zone, segment, now).await?;
+    let months = &figures.renewal_months;
     let of_period: Vec<&RenewalMonth> = months.iter().filter(|one| one.month <= period.last()).collect();
     let (due, passed) = (of_period.iter().map(|one| one.accounts).sum(), of_period.iter().map(|one| one.passed).sum());
     let mrr = of_period.iter().filter_map(|one| one.mrr).reduce(|sum, more| sum + more);
     let due_href = address.accounts_of(AccountDate::Renewal, period, &[("left", "no")]);
-    let ends = web.store.renewal_ends(span, segment).await?;
+    let ends = figures.renewal_ends;
     section.figures.push(count(phrase!("Due"), due, Some(due_href.clone())));
     if due > 0 {
         section.figures.push(match mrr {
@@ -63,7 +53,7 @@ pub(super) async fn renewals(
     });
     let lost_href = address.accounts_of(AccountDate::Renewal, period, &[("left", "yes")]);
     section.figures.push(count(phrase!("Due but left"), ends.lost, Some(lost_href)));
-    section.figures.push(match web.store.accounts_left(span, segment).await? {
+    section.figures.push(match figures.accounts_left {
         Some(left) => count(
             phrase!("Left in the period"),
             left,
@@ -71,16 +61,16 @@ pub(super) async fn renewals(
         ),
         None => missing(phrase!("Left in the period"), phrase!("the store does not say when accounts left")),
     });
-    section.cards = ahead_cards(address, begin, &months);
-    let rows = web.store.renewals_due(span, segment, NAMED).await?;
+    section.cards = ahead_cards(address, begin, months);
+    let rows = &figures.renewals_due;
     let more = due - rows.len() as i64;
     section.tables.extend((!rows.is_empty()).then(|| OverviewTable {
         caption: say!("Due in {period}, who pay most first", period = period.name()),
         head: vec![phrase!("Account"), phrase!("Renewal"), phrase!("Tier"), phrase!("CSM"), phrase!("MRR")],
-        rows: rows.into_iter().map(|row| renewal_row(web, row)).collect(),
+        rows: rows.iter().map(|row| renewal_row(web, row.clone())).collect(),
         link: (more > 0).then(|| OverviewLink { text: say!("{n} more", n = more), href: due_href }),
     }));
-    Ok(section)
+    section
 }
 
 /// Renewals of the months from the period on: how many, and what they pay where that is known.
@@ -140,15 +130,19 @@ fn renewal_row(web: &WebState, row: RenewalRow) -> OverviewRow {
 }
 
 /// How far the accounts are that signed up in the period.
-pub(super) async fn onboarding(web: &WebState, address: &OverviewAddress) -> Result<OverviewSection, Trouble> {
-    let (period, span) = (address.period, address.period.span(web.zone));
+pub(super) async fn onboarding(
+    web: &WebState,
+    address: &OverviewAddress,
+    figures: &OverviewFigures,
+) -> Result<OverviewSection, Trouble> {
+    let period = address.period;
     let mut section = OverviewSection { id: "onboarding", title: phrase!("Onboarding"), ..OverviewSection::default() };
     section.link = Some(OverviewLink { text: say!("All stages and tiers"), href: "/stages".to_owned() });
     if !web.store.has_account_date(AccountDate::SignUp) {
         section.missing = Some(say!("The customer store does not say when accounts signed up."));
         return Ok(section);
     }
-    let mut stages = web.store.onboarding(span, &address.segment).await?;
+    let mut stages = figures.onboarding.clone();
     let all: i64 = stages.iter().map(|one| one.accounts).sum();
     if all == 0 {
         section.missing = Some(say!("No account signed up in {period}.", period = period.name()));

@@ -30,37 +30,40 @@ const SHOWN: [(&str, &str); 9] = [
 ];
 
 /// What is known of all KPIs.
-struct KpiHistory {
+#[derive(Debug)]
+pub(super) struct KpiHistory {
     definitions: BTreeMap<String, KpiDefinition>,
     latest: BTreeMap<String, KpiRow>,
     /// The oldest first.
     values: BTreeMap<String, Vec<KpiValue>>,
 }
 
-pub(super) async fn section(
-    web: &WebState,
-    address: &OverviewAddress,
-    now: Instant,
-) -> Result<OverviewSection, Trouble> {
-    let period = address.period;
-    let shown = period.kind.shown() as i32;
-    let (begin, span) = (period.moved(1 - shown).span(web.zone), period.span(web.zone));
-    // A figure of the very first instant of a period is of that period.
-    let just_before = |at: Instant| at - chrono::TimeDelta::microseconds(1);
-    let until = just_before(span.until).min(now);
-    let mut history = KpiHistory {
-        definitions: kpi_definitions(&web.store).await?,
-        latest: web.store.latest_kpis(until).await?.into_iter().map(|row| (row.id.clone(), row)).collect(),
-        values: BTreeMap::new(),
-    };
-    for value in web.store.kpi_values(just_before(begin.from), until).await? {
-        history.values.entry(value.id.clone()).or_default().push(value);
+impl KpiHistory {
+    /// Up to the end of a period, or until now.
+    pub(super) async fn read(web: &WebState, period: Period, now: Instant) -> Result<KpiHistory, Trouble> {
+        let shown = period.kind.shown() as i32;
+        let (begin, span) = (period.moved(1 - shown).span(web.zone), period.span(web.zone));
+        // A figure of the very first instant of a period is of that period.
+        let just_before = |at: Instant| at - chrono::TimeDelta::microseconds(1);
+        let until = just_before(span.until).min(now);
+        let mut history = KpiHistory {
+            definitions: kpi_definitions(&web.store).await?,
+            latest: web.store.latest_kpis(until).await?.into_iter().map(|row| (row.id.clone(), row)).collect(),
+            values: BTreeMap::new(),
+        };
+        for value in web.store.kpi_values(just_before(begin.from), until).await? {
+            history.values.entry(value.id.clone()).or_default().push(value);
+        }
+        Ok(history)
     }
+}
+
+pub(super) fn section(web: &WebState, address: &OverviewAddress, history: &KpiHistory) -> OverviewSection {
     let note =
         (!address.segment.is_everything()).then(|| say!("Over all accounts: a KPI is not divided by tier or CSM."));
-    let cards = SHOWN.iter().map(|(id, label)| card(web, address, &history, id, label)).collect();
+    let cards = SHOWN.iter().map(|(id, label)| card(web, address, history, id, label)).collect();
     let link = Some(OverviewLink { text: say!("All KPIs"), href: "/kpis".to_owned() });
-    Ok(OverviewSection { id: "kpis", title: phrase!("Key figures"), note, cards, link, ..OverviewSection::default() })
+    OverviewSection { id: "kpis", title: phrase!("Key figures"), note, cards, link, ..OverviewSection::default() }
 }
 
 fn card(web: &WebState, address: &OverviewAddress, history: &KpiHistory, id: &str, label: &str) -> OverviewCard {

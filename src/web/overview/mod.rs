@@ -2,27 +2,30 @@
 //! tier and a CSM. Each figure leads to the accounts, tasks or mails behind it.
 //!
 //! - `period` is a month or a quarter, `address` what a link says of it;
+//! - `figures` is what the database says, which is kept where counting takes long;
 //! - `key_figures` shows KPIs from their history, `customers` renewals and new accounts,
 //!   `work` tasks, mails and playbooks;
 //! - `parts` are what page and CSV are made of, `chart` their pictures;
 //! - `lists` are ended tasks and mails, which no other page lists by a period.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono::SecondsFormat;
 use serde::Serialize;
 
 use self::address::{OverviewAddress, OverviewQuery, unreadable};
 use self::parts::{OverviewLink, OverviewSection};
 use self::period::{Period, PeriodKind};
 use super::WebState;
+use super::kept::DatedAnswer;
 use super::language::{PageLanguage, say, translated};
-use super::page::{Frame, Trouble, Web};
+use super::page::{Frame, Trouble, Web, moment};
 use super::task_view::UNASSIGNED;
-use crate::clock::Instant;
 use crate::facts::Standing;
 use crate::playbook::calendar::local_date;
 use crate::store::views::web::{AccountOwner, Segment};
@@ -31,12 +34,14 @@ use crate::worker::documents::funnel;
 mod address;
 mod chart;
 mod customers;
+mod figures;
 mod key_figures;
 mod lists;
 mod parts;
 mod period;
 mod work;
 
+pub(super) use figures::{FiguresQuestion, OverviewFigures};
 pub(super) use lists::{mails, tasks};
 
 /// How many periods can be chosen before and after that of today.
@@ -57,6 +62,8 @@ struct OverviewPage {
     export_href: String,
     /// Whether the period goes on.
     is_under_way: bool,
+    /// When the figures were counted, where that is not now.
+    as_of: Option<String>,
     /// Whether there are no accounts at all.
     is_empty: bool,
     sections: Vec<OverviewSection>,
@@ -84,7 +91,8 @@ pub(super) async fn show(
     {
         return Err(Trouble::NotFound("There is no such colleague."));
     }
-    let sections = sections(&web, &address, now).await?;
+    let figures = OverviewFigures::of(&web, &address, now).await?;
+    let sections = sections(&web, &address, &figures).await?;
     let period = address.period;
     let span = period.span(web.zone);
     let link = |by: i32| {
@@ -102,7 +110,8 @@ pub(super) async fn show(
         later: link(1),
         export_href: address.at("/overview.csv", period),
         is_under_way: span.from <= now && now < span.until,
-        is_empty: !web.store.has_accounts().await?,
+        as_of: figures.kept_since(now).map(|at| moment(at, web.zone)),
+        is_empty: !figures.answer.has_accounts,
         sections,
     };
     Frame::new(&web, "overview", None).await?.page(StatusCode::OK, "overview.html", page)
@@ -118,19 +127,21 @@ pub(super) async fn export(
     PageLanguage::English.answer(csv(&web, query)).await
 }
 
-async fn csv(web: &WebState, query: OverviewQuery) -> Result<Response, Trouble> {
+async fn csv(web: &Arc<WebState>, query: OverviewQuery) -> Result<Response, Trouble> {
     let now = web.clock.now();
     let address = query.address(web, now)?;
     let period = address.period;
+    let figures = OverviewFigures::of(web, &address, now).await?;
     let head = [
         ("Period", period.name()),
         ("First day", period.first.to_string()),
         ("Last day", period.last().to_string()),
+        ("As of", figures.at.to_rfc3339_opts(SecondsFormat::Secs, true)),
         ("Zone", web.zone.name().to_owned()),
         ("Tier", address.segment.tier.clone().unwrap_or_else(|| "all".to_owned())),
         ("CSM", address.csm().unwrap_or("all").to_owned()),
     ];
-    let mut response = parts::csv(&head, &sections(web, &address, now).await?).into_response();
+    let mut response = parts::csv(&head, &sections(web, &address, &figures).await?).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
     let name = format!("attachment; filename=\"overview-{}-{}.csv\"", period.kind.word(), period.word());
@@ -138,15 +149,20 @@ async fn csv(web: &WebState, query: OverviewQuery) -> Result<Response, Trouble> 
     Ok(response)
 }
 
-async fn sections(web: &WebState, address: &OverviewAddress, now: Instant) -> Result<Vec<OverviewSection>, Trouble> {
-    let mut sections = vec![key_figures::section(web, address, now).await?];
-    if web.store.has_accounts().await? {
-        sections.push(customers::renewals(web, address, now).await?);
-        sections.push(customers::onboarding(web, address).await?);
+async fn sections(
+    web: &WebState,
+    address: &OverviewAddress,
+    figures: &DatedAnswer<OverviewFigures>,
+) -> Result<Vec<OverviewSection>, Trouble> {
+    let (now, figures) = (figures.at, &figures.answer);
+    let mut sections = vec![key_figures::section(web, address, &figures.kpis)];
+    if figures.has_accounts {
+        sections.push(customers::renewals(web, address, figures));
+        sections.push(customers::onboarding(web, address, figures).await?);
     }
-    sections.push(work::tasks(web, address, now).await?);
-    sections.push(work::mails(web, address).await?);
-    sections.push(work::playbooks(web, address, now).await?);
+    sections.push(work::tasks(web, address, figures, now));
+    sections.push(work::mails(address, &figures.mails));
+    sections.push(work::playbooks(address, &figures.impacts));
     Ok(sections)
 }
 

@@ -9,8 +9,8 @@ use crate::web::dates::month;
 use crate::web::language::{PageLanguage, phrase, say};
 
 /// How long a period is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PeriodKind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::web) enum PeriodKind {
     Month,
     Quarter,
 }
@@ -51,8 +51,8 @@ impl PeriodKind {
 }
 
 /// A month or a quarter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Period {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::web) struct Period {
     pub kind: PeriodKind,
     /// Its first day.
     pub first: NaiveDate,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::address::OverviewAddress;
 use super::chart::{ChartValue, bars};
+use super::figures::OverviewFigures;
 use super::parts::{
     OverviewCard, OverviewCell, OverviewFigure, OverviewLink, OverviewRow, OverviewSection, OverviewTable, count,
     missing, number,
@@ -11,15 +12,14 @@ use super::parts::{
 use crate::action::staff::USUAL_CAPACITY;
 use crate::clock::Instant;
 use crate::facts::Colleague;
-use crate::impact::{Impact, TERM_DAYS};
+use crate::impact::Impact;
 use crate::message::class::Class;
 use crate::message::state::State;
-use crate::store::views::impact::ImpactTerms;
 use crate::store::views::web::{AccountOwner, EndedTasks, MailCount, OpenTasks};
 use crate::web::WebState;
 use crate::web::impact_words::summary;
 use crate::web::language::{phrase, say, translated};
-use crate::web::page::{Trouble, below, capitalize, with_pair};
+use crate::web::page::{below, capitalize, with_pair};
 use crate::web::task_view::UNASSIGNED;
 
 /// The lists behind figures that no other page has.
@@ -31,14 +31,17 @@ fn days(hours: Option<f64>) -> Option<f64> {
 }
 
 /// Completion and age of tasks, and who has how many.
-pub(super) async fn tasks(web: &WebState, address: &OverviewAddress, now: Instant) -> Result<OverviewSection, Trouble> {
+pub(super) fn tasks(
+    web: &WebState,
+    address: &OverviewAddress,
+    figures: &OverviewFigures,
+    now: Instant,
+) -> OverviewSection {
     let (period, segment) = (address.period, &address.segment);
-    let ended = web.store.ended_tasks(period.span(web.zone), segment).await?;
-    let open = web.store.open_tasks(segment, now).await?;
-    let staff = web.store.colleagues().await?;
-    let workload = workload(address, &ended, &open, &staff, |one| one.is_away(now, web.zone));
-    let ended = ended.into_iter().find(|one| one.is_whole).unwrap_or_default();
-    let open = open.into_iter().find(|one| one.is_whole).unwrap_or_default();
+    let (ended, open) = (&figures.ended_tasks, &figures.open_tasks);
+    let workload = workload(address, ended, open, &figures.staff, |one| one.is_away(now, web.zone));
+    let ended = ended.iter().find(|one| one.is_whole).cloned().unwrap_or_default();
+    let open = open.iter().find(|one| one.is_whole).cloned().unwrap_or_default();
     let all_open = open.open + open.snoozed;
     let all_ended = ended.done + ended.dismissed + ended.closed;
     let mut section =
@@ -47,7 +50,7 @@ pub(super) async fn tasks(web: &WebState, address: &OverviewAddress, now: Instan
     section.note = (!segment.is_everything()).then(|| say!("By CSM a task counts for whoever has it."));
     if all_open + all_ended == 0 {
         section.missing = Some(say!("No task is open, and none ended in {period}.", period = period.name()));
-        return Ok(section);
+        return section;
     }
     let list = |state: &str| Some(with_pair(&address.at(TASKS, period), "state", state));
     section.figures = vec![
@@ -60,7 +63,7 @@ pub(super) async fn tasks(web: &WebState, address: &OverviewAddress, now: Instan
     ];
     section.figures.extend(completion(&ended, list("done")));
     section.cards.extend((all_open > 0).then(|| age_card(&open, address)));
-    Ok(section)
+    section
 }
 
 fn completion(ended: &EndedTasks, href: Option<String>) -> [OverviewFigure; 2] {
@@ -202,16 +205,15 @@ fn column_of(state: &str) -> usize {
 }
 
 /// What was mailed to customers, by class.
-pub(super) async fn mails(web: &WebState, address: &OverviewAddress) -> Result<OverviewSection, Trouble> {
+pub(super) fn mails(address: &OverviewAddress, counts: &[MailCount]) -> OverviewSection {
     let period = address.period;
-    let counts: Vec<MailCount> = web.store.mail_counts(period.span(web.zone), &address.segment).await?;
     let mut section =
         OverviewSection { id: "mails", title: phrase!("Mails to customers"), ..OverviewSection::default() };
     section.link = Some(OverviewLink { text: say!("All messages"), href: "/messages".to_owned() });
     if counts.is_empty() {
         section.missing =
             Some(say!("No mail to a customer left, or was to leave, in {period}.", period = period.name()));
-        return Ok(section);
+        return section;
     }
     let row = |(name, class): &(&'static str, Class)| {
         let mut of = [0; 5];
@@ -239,17 +241,12 @@ pub(super) async fn mails(web: &WebState, address: &OverviewAddress) -> Result<O
         rows: Class::OF_MAIL.iter().map(row).collect(),
         link: None,
     });
-    Ok(section)
+    section
 }
 
 /// Whether playbooks help, and what they cost.
-pub(super) async fn playbooks(
-    web: &WebState,
-    address: &OverviewAddress,
-    now: Instant,
-) -> Result<OverviewSection, Trouble> {
-    let terms = ImpactTerms { now, term_days: TERM_DAYS, minutes_per_task: web.shared.config.minutes_per_task };
-    let mut impacts = web.store.impact(None, terms).await?;
+pub(super) fn playbooks(address: &OverviewAddress, impacts: &[Impact]) -> OverviewSection {
+    let mut impacts = impacts.to_vec();
     let mut section = OverviewSection {
         id: "playbooks",
         title: phrase!("What the playbooks are worth"),
@@ -261,7 +258,7 @@ pub(super) async fn playbooks(
     impacts.retain(is_used);
     if impacts.is_empty() {
         section.missing = Some(say!("No playbook has mailed, given a task or reached a goal within 90 days."));
-        return Ok(section);
+        return section;
     }
     section.note = Some(match address.segment.is_everything() {
         true => {
@@ -304,5 +301,5 @@ pub(super) async fn playbooks(
         rows: impacts.into_iter().map(row).collect(),
         link: None,
     });
-    Ok(section)
+    section
 }

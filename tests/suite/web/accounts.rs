@@ -10,6 +10,7 @@ use super::*;
 /// The pages over the installation of a story, at noon of 5 March 2026.
 pub(super) fn site(world: &World) -> Site {
     let state = WebState::new(world.shared(), Clock::Fixed(at("2026-03-05T12:00:00Z")));
+    let state = state.keeping_answers_of(Duration::MAX);
     let store = world.store().clone();
     Site { router: router(Audience::Colleagues, state), pool: store.pool().clone(), store }
 }

@@ -388,3 +388,33 @@ async fn an_overview_reads_customers_wherever_they_are(customers: Customers) {
         assert_eq!(site.get(&href).await.status, StatusCode::OK, "{href}");
     }
 }
+
+/// A clock that goes on, and a store that changes, do not change what took long to count:
+/// the page says when that was.
+#[tokio::test]
+async fn figures_that_took_long_are_kept_and_say_when_they_were_counted() {
+    let site = Site::empty().await;
+    site.sql(COMPANY).await;
+    let at = |time: &str| Clock::Fixed(time.parse().expect("an instant"));
+    let state = WebState::new(shared(&site.store, &Config::default()), at("2026-03-02T12:00:00Z"));
+    let first = state.keeping_answers_of(Duration::ZERO);
+    let mut later = first.clone();
+    later.clock = at("2026-03-02T12:00:01Z");
+    let of = |state: WebState| Site {
+        router: router(Audience::Colleagues, state),
+        store: site.store.clone(),
+        pool: site.pool.clone(),
+    };
+
+    let page = of(first.clone()).get("/overview").await;
+    assert!(!page.body.contains("Counted on"), "{}", page.body);
+    site.sql("delete from customers.accounts").await;
+    let page = of(later.clone()).get("/overview").await;
+    page.shows("Counted on 2 Mar 2026, 12:00. Look again in a while for newer figures.");
+    page.shows("Alder");
+    let export = of(later.clone()).get("/overview.csv").await;
+    assert_eq!(value(&export, "As of", ""), "2026-03-02T12:00:00Z");
+    // Another period is another question.
+    let page = of(later).get("/overview?at=2026-02").await;
+    assert!(!page.body.contains("Counted on"), "{}", page.body);
+}

@@ -15,7 +15,7 @@ use crate::store::views::recorded::recorded_time;
 use crate::store::{Relation, Store};
 
 /// Whose accounts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum AccountOwner {
     #[default]
     Anybody,

@@ -22,7 +22,7 @@ const MAILS: &str = "m.channel = 'email' and m.class <> 'internal' and not m.sha
     and coalesce(m.sent_at, m.ended_at) >= $3 and coalesce(m.sent_at, m.ended_at) < $4";
 
 /// Which accounts count; every given part must fit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Segment {
     pub tier: Option<String>,
     pub owner: AccountOwner,
