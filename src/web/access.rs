@@ -8,17 +8,23 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::counters;
 use super::guard::is_for_customers;
 use super::language::{phrase, say};
 use super::login;
 use super::page::{Notice, Trouble, Web, href};
 use super::{Audience, WebState};
+use crate::store::users::sessions::SessionUse;
 use crate::user::role::Role;
 
 /// Lets those on who may do what this role may. Others learn what is missing;
 /// who has not logged in is asked to.
 pub(super) async fn permit(State((role, web)): State<(Role, Arc<WebState>)>, request: Request, next: Next) -> Response {
-    let visitor = match web.identity.identify(&web, request.headers(), request.extensions()).await {
+    let by = match request.uri().path() {
+        counters::PATH => SessionUse::Script,
+        _ => SessionUse::Person,
+    };
+    let visitor = match web.identity.identify(&web, request.headers(), request.extensions(), by).await {
         Err(trouble) => return trouble.into_response(),
         Ok(None) => return ask(&request),
         Ok(Some(visitor)) => visitor,
@@ -44,7 +50,7 @@ pub(super) async fn not_possible(audience: Audience, State(web): Web, request: R
 async fn refuse(audience: Audience, web: &WebState, request: Parts, trouble: Trouble) -> Response {
     let visitor = match audience {
         Audience::Colleagues if !is_for_customers(request.uri.path()) => {
-            web.identity.identify(web, &request.headers, &request.extensions).await
+            web.identity.identify(web, &request.headers, &request.extensions, SessionUse::Person).await
         }
         _ => Ok(None),
     };

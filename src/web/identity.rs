@@ -16,6 +16,7 @@ use super::page::Trouble;
 use super::visitor::{Proof, Visitor};
 use crate::config::Config;
 use crate::config::ip_range::IpRange;
+use crate::store::users::sessions::SessionUse;
 use crate::user::user_name;
 
 /// How many passwords are hashed at the same time; each takes 19 MiB.
@@ -80,6 +81,7 @@ impl Identity {
         web: &WebState,
         headers: &HeaderMap,
         extensions: &Extensions,
+        by: SessionUse,
     ) -> Result<Option<Visitor>, Trouble> {
         if let Some(given) = self.header(headers, extensions) {
             let name = user_name(given).filter(|_| self.is_single(headers));
@@ -96,7 +98,7 @@ impl Identity {
             return Ok(Some(Visitor { name, role, csm_id, proof: Proof::Header }));
         }
         if let Some(token) = self.cookie.read(headers)
-            && let Some(user) = web.store.session_user(token, web.clock.now()).await?
+            && let Some(user) = web.store.session_user(token, by, web.clock.now()).await?
         {
             let (name, role, csm_id) = (user.name, user.role, user.csm_id);
             return Ok(Some(Visitor { name, role, csm_id, proof: Proof::Session }));

@@ -1,5 +1,6 @@
 // What a page does faster with a script: keys, the task beside the list without
-// loading the page anew, ticks that are kept at once, and the time left to undo.
+// loading the page anew, ticks that are kept at once, the time left to undo, and
+// the numbers beside the navigation.
 // Every page works without it, and nothing here decides anything.
 "use strict";
 
@@ -161,6 +162,30 @@
       setTimeout(tick, 1000);
     };
     tick();
+  }
+
+  // The numbers beside the navigation, each minute while somebody looks
+
+  async function count() {
+    if (document.hidden) return;
+    try {
+      const answer = await fetch("/counters", { headers: { accept: "application/json" } });
+      // Whoever is not logged in any more is led to the login.
+      if (!answer.ok || answer.redirected) return;
+      const counters = await answer.json();
+      for (const place of all("[data-counter]")) {
+        const number = counters[place.dataset.counter] || "";
+        if (place.textContent !== number) place.textContent = number;
+        place.hidden = !number;
+      }
+    } catch {
+      // The next minute asks again.
+    }
+  }
+
+  if (one("[data-counter]")) {
+    setInterval(count, 60000);
+    document.addEventListener("visibilitychange", count);
   }
 
   prepare(document);

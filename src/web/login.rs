@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::WebState;
 use super::language::{phrase, say, translated};
 use super::page::{Notice, Trouble, Web, render};
-use crate::store::users::sessions::LONGEST_SESSION;
+use crate::store::users::sessions::{LONGEST_SESSION, SessionUse};
 use crate::user::attempts::AttemptScope;
 use crate::user::password::{LONGEST, PasswordError, SHORTEST, hash_password, is_password};
 use crate::user::user_name;
@@ -53,7 +53,7 @@ pub(super) async fn show(
     request: Request,
 ) -> Result<Response, Trouble> {
     let then = page_here(&asked.then);
-    match web.identity.identify(&web, request.headers(), request.extensions()).await? {
+    match web.identity.identify(&web, request.headers(), request.extensions(), SessionUse::Person).await? {
         Some(_) => Ok(Redirect::to(then).into_response()),
         None => page(StatusCode::OK, None, "", then),
     }

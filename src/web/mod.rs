@@ -17,7 +17,7 @@
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
 //! browser goes away. `page` holds the templates and what every page shares,
-//! `fact` says in words what a condition read. `kept` keeps answers that take the database long. `compression` makes pages shorter, `turn` lets one page at a time look at many accounts,
+//! `fact` says in words what a condition read. `kept` keeps answers that take the database long, `counters` are the numbers beside the navigation. `compression` makes pages shorter, `turn` lets one page at a time look at many accounts,
 //! `silence` is what readers see while the database does not answer, `connections` bounds how many
 //! readers there are and how slow they may be, `warning_limit` how much they
 //! can write into the log.
@@ -65,6 +65,7 @@ mod compression;
 mod connections;
 mod consequences;
 mod cookie;
+mod counters;
 mod customer;
 mod damaged_link;
 mod dates;

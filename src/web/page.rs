@@ -11,6 +11,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::WebState;
+use super::counters::Counters;
 pub(super) use super::dates::{date, moment, short_date};
 use super::html::escape;
 use super::language::{self, phrase, say, translated};
@@ -190,6 +191,7 @@ pub(super) struct Frame {
     /// Whether nobody logs in.
     is_open: bool,
     may: Rights,
+    counters: Counters,
 }
 
 /// What the reader of a page may do; what they may not is not shown.
@@ -217,7 +219,8 @@ impl Frame {
             )),
         };
         let frame = Frame::without_store(page);
-        Ok(Frame { banner, notice, zone: web.zone.name(), command: web.command.clone(), ..frame })
+        let counters = Counters::read(web).await?;
+        Ok(Frame { banner, notice, counters, zone: web.zone.name(), command: web.command.clone(), ..frame })
     }
 
     /// The frame for whoever reads, of a page that says nothing of the installation.
@@ -231,6 +234,7 @@ impl Frame {
             notice: None,
             zone: "",
             command: String::new(),
+            counters: Counters::default(),
             may: Rights { work: may(Role::Csm), operate: may(Role::Operator), manage_people: may(Role::Admin) },
             can_log_out: proof == Some(Proof::Session),
             is_open: proof == Some(Proof::Open),

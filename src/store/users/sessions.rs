@@ -16,6 +16,15 @@ pub const LONGEST_SESSION: Duration = Duration::days(7);
 /// How exactly it is kept when a session was used.
 const SEEN_EVERY: Duration = Duration::minutes(1);
 
+/// Who asks with a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionUse {
+    /// Somebody who looks or does something.
+    Person,
+    /// A page that somebody has left open; the session ends all the same.
+    Script,
+}
+
 /// Who a session belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionUser {
@@ -48,8 +57,8 @@ impl Store {
     }
 
     /// Whose session this is: `None` when it is nobody's, is over, or its user is
-    /// disabled. Its use counts.
-    pub async fn session_user(&self, token: &str, now: Instant) -> sqlx::Result<Option<SessionUser>> {
+    /// disabled. Its use by a person counts.
+    pub async fn session_user(&self, token: &str, by: SessionUse, now: Instant) -> sqlx::Result<Option<SessionUser>> {
         let hash = tokens::hash(token);
         let found: Option<(String, String, Option<String>, Instant)> = sqlx::query_as(
             "select u.name, u.role, u.csm_id, s.seen_at from keepwell.sessions s join keepwell.users u on u.name = s.user_name
@@ -61,7 +70,7 @@ impl Store {
         .fetch_optional(self.pool())
         .await?;
         let Some((name, role, csm_id, seen_at)) = found else { return Ok(None) };
-        if now - seen_at >= SEEN_EVERY {
+        if by == SessionUse::Person && now - seen_at >= SEEN_EVERY {
             sqlx::query("update keepwell.sessions set seen_at = greatest(seen_at, $2) where token_hash = $1")
                 .bind(&hash)
                 .bind(now)

@@ -118,6 +118,19 @@ async fn sessions_end_by_themselves() {
     assert_eq!(status(Duration::minutes(479 + 480)).await, StatusCode::SEE_OTHER, "eight hours without use");
 }
 
+/// The page asks for its counters by itself, also in a browser that nobody sits at.
+#[tokio::test]
+async fn a_page_that_was_left_open_keeps_no_session() {
+    let site = Site::filled().await;
+    let cookie = site.user("ines", Role::Csm, None).await;
+    let status = async |path: &str, minutes: i64| {
+        site.at(now() + Duration::minutes(minutes)).await.with_cookie("GET", path, &cookie, "").await.status
+    };
+    assert_eq!(status("/counters", 479).await, StatusCode::OK);
+    assert_eq!(status("/counters", 480).await, StatusCode::SEE_OTHER);
+    assert_eq!(status("/", 480).await, StatusCode::SEE_OTHER);
+}
+
 #[tokio::test]
 async fn what_changes_a_user_ends_their_sessions() {
     let site = Site::filled().await;

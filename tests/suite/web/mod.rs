@@ -23,6 +23,7 @@ mod accounts;
 mod answers;
 mod approvals;
 mod connections;
+mod counters;
 mod customers;
 mod damaged_links;
 mod journeys;

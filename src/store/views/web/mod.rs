@@ -16,6 +16,7 @@
 //! - `account_courses`: how an account's scores and tickets went;
 //! - `contact_wishes`: which mail addresses do not get, and why;
 //! - `open_work`: what a pause keeps back, and what closes with a journey;
+//! - `waiting`: the numbers that stand on every page;
 //! - `timeline`: what happened to one account and what was done.
 
 use crate::store::Store;
@@ -36,6 +37,7 @@ mod suppressions;
 mod tasks;
 mod timeline;
 mod today;
+mod waiting;
 
 pub use account_courses::ScorePoint;
 pub use accounts::{
@@ -61,6 +63,7 @@ pub use timeline::{
     TimelineEntry, TimelineEvent, TimelineSpan,
 };
 pub use today::{FoundById, IN_ORDER, ReceivedMail, TodayCount, TodayFilter, TodayRow};
+pub use waiting::Waiting;
 
 impl Store {
     /// Whether the database answers.
