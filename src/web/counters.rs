@@ -1,13 +1,9 @@
 //! What waits for the reader of a page: the numbers in the navigation, which the script
 //! asks for each minute.
 
-use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::WebState;
-use super::page::{Trouble, Web};
 use super::visitor::Visitor;
 use crate::store::views::web::Waiting;
 
@@ -28,7 +24,7 @@ pub(super) struct Counters {
 
 impl Counters {
     /// Those of whoever reads.
-    pub async fn read(web: &WebState) -> Result<Counters, Trouble> {
+    pub async fn read(web: &WebState) -> sqlx::Result<Counters> {
         let csm = Visitor::current().and_then(|visitor| visitor.csm_id);
         let Waiting { tasks, held_runs } = web.store.waiting(csm.as_deref(), web.clock.now(), MOST + 1).await?;
         Ok(Counters { today: shown(tasks), approvals: shown(held_runs) })
@@ -41,11 +37,4 @@ fn shown(count: i64) -> String {
         many if many > MOST => format!("{MOST}+"),
         some => some.to_string(),
     }
-}
-
-/// The numbers of now.
-pub(super) async fn show(State(web): Web) -> Result<Response, Trouble> {
-    let counters = serde_json::to_string(&Counters::read(&web).await?)?;
-    let headers = [(header::CACHE_CONTROL, "no-store"), (header::CONTENT_TYPE, "application/json")];
-    Ok((headers, counters).into_response())
 }

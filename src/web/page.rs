@@ -348,6 +348,13 @@ pub(super) async fn script() -> Response {
     cacheable(SCRIPT, "text/javascript; charset=utf-8")
 }
 
+/// The numbers beside the navigation, as they are now.
+pub(super) async fn counters(State(web): Web) -> Result<Response, Trouble> {
+    let counters = serde_json::to_string(&Counters::read(&web).await?)?;
+    let headers = [(header::CACHE_CONTROL, "no-store"), (header::CONTENT_TYPE, "application/json")];
+    Ok((headers, counters).into_response())
+}
+
 /// A file that browsers may keep for long: its address changes with its text.
 pub(super) fn cacheable(content: impl IntoResponse, kind: &'static str) -> Response {
     let mut response = content.into_response();

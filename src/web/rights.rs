@@ -11,10 +11,9 @@ use super::access;
 use super::language::choose;
 use super::{Audience, WebState};
 use super::{
-    account, account_journeys, account_pauses, accounts, answers, approvals, audit, brand, bulk, counters, health,
-    kpis, login, message, message_states, messages, metrics, overview, page, people, plan, playbook_accounts,
-    playbooks, preferences, reports, revisions, search, stages, stops, suppressions, survey, task, task_notes, today,
-    unsubscribe,
+    account, account_journeys, account_pauses, accounts, answers, approvals, audit, brand, bulk, health, kpis, login,
+    message, message_states, messages, metrics, overview, page, people, plan, playbook_accounts, playbooks,
+    preferences, reports, revisions, search, stages, stops, suppressions, survey, task, task_notes, today, unsubscribe,
 };
 use crate::user::role::Role;
 
@@ -66,7 +65,7 @@ pub const ROUTES: &[Route] = routes! {
     Colleagues csm      post "/tasks/{id}/checklist" task_notes::tick;
     Colleagues csm      post "/tasks/{id}/notes" task_notes::note;
     Colleagues csm      post "/undo" task::undo;
-    Colleagues viewer   get  "/counters" counters::show;
+    Colleagues viewer   get  "/counters" page::counters;
     Colleagues viewer   get  "/search" search::find;
     Colleagues viewer   get  "/accounts" accounts::list;
     Colleagues viewer   get  "/accounts/{id}" account::show;
