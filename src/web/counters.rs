@@ -24,7 +24,7 @@ pub(super) struct Counters {
 
 impl Counters {
     /// Those of whoever reads.
-    pub async fn read(web: &WebState) -> sqlx::Result<Counters> {
+    pub async fn read(web: &WebState) -> anyhow::Result<Counters> {
         let csm = Visitor::current().and_then(|visitor| visitor.csm_id);
         let Waiting { tasks, held_runs } = web.store.waiting(csm.as_deref(), web.clock.now(), MOST + 1).await?;
         Ok(Counters { today: shown(tasks), approvals: shown(held_runs) })

@@ -37,7 +37,7 @@ async fn more_than_999_are_not_counted() {
              priority, checklist, outcomes, keep, state, reason, evidence, created_at, refreshed_at, ordinal)
          select 'b' || n, gen_random_uuid(), gen_random_uuid(), playbook, revision, step, title, assignee, due_at,
              priority, checklist, outcomes, keep, state, reason, evidence, created_at, refreshed_at, ordinal
-         from keepwell.tasks cross join generate_series($1) n where title = 'Call Fjord'";
+         from keepwell.tasks cross join generate_series($1) n where account_id = 'a-1'";
     site.sql(&fill.replace("$1", "1, 998")).await;
     assert_eq!(counters(&site, &ines).await, r#"{"today":"999","approvals":"1"}"#);
     site.sql(&fill.replace("$1", "999, 999")).await;
