@@ -258,8 +258,11 @@ async fn pages_of_playbooks_are_in_chinese() {
     page.shows("<strong>9</strong> 个已通过");
     page.shows("人工终止：1");
     page.shows("<strong>visit</strong> <span class=\"quiet\">任务：Visit them</span>");
-    has_no_english(&page, &["call", "Call them", "visit", "Visit them", "Firm", "wait", "branch", "x y"]);
-    has_no_english(&chinese(&site, "/playbooks/call/accounts").await, &["call", "visit", "Firm", "wait"]);
+    let data =
+        ["A story.", "Call them", "Visit them", "call", "visit", "Firm", "wait", "branch", "account.mrr", "dana"];
+    let data = [&data[..], &["They left", "UTC"]].concat();
+    has_no_english(&page, &data);
+    has_no_english(&chinese(&site, "/playbooks/call/accounts").await, &data);
 }
 
 #[tokio::test]
