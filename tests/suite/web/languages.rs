@@ -331,7 +331,8 @@ async fn pages_of_accounts_are_in_chinese() {
     world.run_at("2026-03-02T09:05:00Z").await;
     let site = accounts::site(&world);
     let names = ["Ann Lee", "ann@fjord.example", "Fjord", "Hello", "Call them", "seen enough", "Look", "T-1"];
-    let words = ["tips", "extra", "people", "quick", "big", "call", "high", "login", "sam", "active", "champion"];
+    let words =
+        ["tips", "extra", "people", "quick", "big", "call", "high", "login", "sam", "mia", "active", "champion"];
     let data = [&names[..], &words].concat();
     let account = chinese(&site, "/accounts/a%2F1").await;
     for text in [
