@@ -385,7 +385,7 @@ async fn pages_of_accounts_are_in_chinese() {
         ("/accounts/a%2F1/enroll?playbook=extra", "让 Fjord 进入剧本 extra", "后续"),
         ("/accounts/a%2F1/enroll?playbook=people", "让 Fjord 进入剧本 people", "此剧本面向联系人，请选择一位："),
         (&cancel, "取消 Fjord 的 ", "1 封待发邮件不再发出"),
-        ("/stages", "阶段与等级", "没有客户处于任何阶段。"),
+        ("/stages", "阶段与等级", "停留天数取已知进入时间的客户的中位数。"),
         ("/kpis", "KPI", "还没有 KPI。"),
     ] {
         let page = chinese(&site, path).await;
