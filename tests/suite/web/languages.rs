@@ -122,6 +122,7 @@ async fn pages_of_work_are_in_chinese() {
             "fjord",
             "nothing-like-it",
             "call",
+            "look",
             "login",
             "mia",
             "UTC",
