@@ -135,7 +135,7 @@ async fn pages_of_work_are_in_chinese() {
         ("/?csm=everybody&snoozed=1", "今日：所有人", "没有符合条件的任务。"),
         ("/?csm=unassigned", "今日：未分配", "尚未分配"),
         (&task, "Call Fjord", "旅程的其余部分怎么办？"),
-        (&closed, "Call Plain", "自动关闭于"),
+        (&closed, "Call Plain", "已自动关闭"),
         ("/search?q=fjord", "搜索：fjord", "1 项未完成任务"),
         ("/search?q=nothing-like-it", "搜索：nothing-like-it", "没有找到。"),
         ("/audit", "操作记录", "还没有任何操作。"),
