@@ -232,6 +232,21 @@ def read_why_not(visitor):
     visitor.look("why-not")
 
 
+def read_in_chinese(visitor):
+    """The pages are read in Chinese from the moment that somebody chooses it, and in English again."""
+    page = visitor.page
+    page.open("/accounts")
+    page.find("button", "中文").follow()
+    require(page.address == "/accounts", f"the choice of a language leads to {page.address}")
+    pages = page.evaluate("[...document.querySelectorAll('header nav a')].map((link) => link.getAttribute('href'))")
+    for address in [*pages, page.evaluate("document.querySelector('main th a').getAttribute('href')")]:
+        page.open(address)
+        require(page.evaluate("document.documentElement.lang") == "zh", f"{address} is not in Chinese")
+        visitor.look(f"chinese{address.replace('/', '-')}")
+    page.find("button", "English").follow()
+    require(page.evaluate("document.documentElement.lang") == "en", "English cannot be chosen again")
+
+
 def log_out(visitor):
     page = visitor.page
     page.open("/accounts")
@@ -298,6 +313,7 @@ FLOWS = [
     ("undo", undo),
     ("approve a run", approve_run),
     ("read why not", read_why_not),
+    ("read in Chinese", read_in_chinese),
     ("unsubscribe twice", unsubscribe_twice),
     ("choose mails", choose_mails),
     ("answer a survey", answer_survey),
