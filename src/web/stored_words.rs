@@ -200,6 +200,8 @@ impl Reader {
             "n" | "entered" | "most" | "waiting" | "times" | "median" | "all" | "percent" | "before" | "now" => {
                 text.parse::<f64>().ok().map(|_| text.to_owned())
             }
+            // As it is grouped: `1,200`.
+            "count" => Some(text.to_owned()).filter(|text| text.chars().all(|c| c.is_ascii_digit() || c == ',')),
             "at" => text.parse::<Instant>().ok().map(|at| moment(at, self.zone)),
             // A sentence of ours, or several.
             "cause" | "rest" => self.known(text),
