@@ -206,6 +206,7 @@ impl Reader {
             // A sentence of ours, or several.
             "cause" | "rest" => self.known(text),
             "sentence" => self.sentence(text),
+            "subjects" if text.contains(')') => None,
             // It stands between backticks, or before one.
             "name" | "other" | "twin" | "word" | "other_word" if text.contains('`') => None,
             // A sentence of anybody.
@@ -281,6 +282,12 @@ mod tests {
             chinese(compared).await,
             "此版本首次运行：12 个将进入，全部待审批。按上一版本不会进入的有 2 个（a1, a2）；只有按上一版本才会进入的有 1 个（z）"
         );
+    }
+
+    #[tokio::test]
+    async fn several_reasons_in_a_row_are_each_said_in_chinese() {
+        let trips = "60 of 1000 mails came back, more than 5 %; 3 of 1000 recipients complained, at least 0.3 %";
+        assert_eq!(chinese(trips).await, "1000 封邮件中有 60 封退信，超过 5%；1000 位收件人中有 3 位投诉，达到 0.3%");
     }
 
     #[tokio::test]
