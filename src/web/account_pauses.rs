@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::WebState;
 use super::language::{phrase, say, translated};
 use super::page::{Trouble, Web, account_href, capitalize, with_pair};
-use super::visitor::Visitor;
+use super::visitor::{Visitor, actor_words};
 use crate::clock::Instant;
 use crate::ids::Word;
 use crate::message::class::Class;
@@ -163,7 +163,7 @@ fn pause(part: Part, stop: &Stop, paused: &[Part], mail: &[WaitingMail], may_res
     PauseView {
         value: part.name(),
         text,
-        by: translated(&stop.by).into_owned(),
+        by: actor_words(&stop.by).into_owned(),
         because: stop.reason.clone(),
         may_resume,
         lines,

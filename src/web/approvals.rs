@@ -15,7 +15,7 @@ use super::fact::{self, Fact, number};
 use super::language::{phrase, say, translated};
 use super::page::{Frame, Notice, Trouble, Web, account_href, below, href};
 use super::playbook_views::{RunView, held_name, run_view};
-use super::visitor::Visitor;
+use super::visitor::{Visitor, actor_words};
 use crate::catalog;
 use crate::clock::Instant;
 use crate::facts::SubjectId;
@@ -247,7 +247,7 @@ async fn page(
 
 /// Who has approved or dropped a run and why, and how those enter who are let in.
 fn describe_approval(run: &RunRow, because: Option<String>) -> Option<String> {
-    let who = translated(run.approved_by.as_ref()?);
+    let who = actor_words(run.approved_by.as_ref()?);
     let is_held = run.state == "held";
     let is_dropped = run.reason.as_deref() == Some("discarded");
     Some(match (because, is_held, is_dropped) {

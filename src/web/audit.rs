@@ -11,7 +11,8 @@ use super::WebState;
 use super::accounts::unreadable;
 use super::language::{say, translated};
 use super::messages::day_named;
-use super::page::{Frame, Trouble, Web, account_href, below, capitalize, href, moment};
+use super::page::{Frame, Trouble, Web, account_href, below, capitalize, href, list_in_words, moment};
+use super::visitor::actor_words;
 use crate::clock::Instant;
 use crate::effect::kind;
 use crate::store::runs::run_id;
@@ -147,7 +148,7 @@ fn view(row: DeedRow, zone: chrono_tz::Tz) -> DeedView {
     DeedView {
         when: moment(row.at, zone),
         by_href: href("/audit", &[("by", &row.by)]),
-        by: translated(&row.by).into_owned(),
+        by: actor_words(&row.by).into_owned(),
         deed: words(&row.deed),
         reason: row.reason,
         details: details.map(|(key, value)| detail(key, value, &row.about)).collect(),
@@ -159,6 +160,9 @@ fn detail(key: &str, value: &Json, about: &Json) -> DeedDetail {
         ("class" | "kind" | "as" | "role" | "source" | "channel", Json::String(word)) => translated(word).into_owned(),
         (_, Json::String(text)) => text.clone(),
         (_, Json::Bool(true)) => say!("yes"),
+        (_, Json::Array(all)) if all.iter().all(Json::is_string) => {
+            list_in_words(&all.iter().filter_map(Json::as_str).collect::<Vec<&str>>())
+        }
         (_, other) => other.to_string(),
     };
     let href = match key {

@@ -83,7 +83,7 @@ impl<Q: Clone + Eq + Hash + Send + 'static, A: Send + Sync + 'static> KeptAnswer
         }
         let _turn = turn.lock().await;
         // Somebody else may have found it meanwhile.
-        match self.ask(&question).0.filter(|kept| kept.needs_rest()) {
+        match self.ask(&question).0.filter(|kept| kept.found.elapsed() < OLDEST && kept.needs_rest()) {
             Some(kept) => Ok(kept),
             None => self.find(question, now, find).await,
         }

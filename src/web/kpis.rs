@@ -155,7 +155,7 @@ fn kpi_line(web: &WebState, row: KpiRow, about: Option<String>) -> KpiLine {
 }
 
 /// Why there is no figure, as it was recorded.
-fn missing_words(recorded: &str) -> String {
+pub(super) fn missing_words(recorded: &str) -> String {
     let between = |begin: &str, end: &str| recorded.strip_prefix(begin)?.strip_suffix(end);
     if let Some(what) = between("no account has a value for ", "") {
         let what = what.replace("` and `", &format!("`{}`", say!(" and ")));

@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 
 use super::dates::weekday_date;
 use super::language::say;
+use super::stored_words::stored_words;
 use crate::clock::Instant;
 use crate::effect::{EffectBody, MessageDraft};
 use crate::enrollment::State;
@@ -33,6 +34,11 @@ pub(super) fn outlook_lines(outlook: &JourneyOutlook, now: Instant, zone: Tz) ->
     lines
 }
 
+/// Of what is ahead no reason has a time in it.
+fn own_words(reason: &str) -> String {
+    stored_words(reason, Tz::UTC)
+}
+
 fn end(state: State, reason: Option<&str>, is_at_once: bool) -> String {
     let what = match state {
         State::Completed if is_at_once => say!("the journey is complete, nothing more follows"),
@@ -42,7 +48,7 @@ fn end(state: State, reason: Option<&str>, is_at_once: bool) -> String {
         _ => say!("everything stops"),
     };
     match reason {
-        Some(reason) => say!("{what}: {reason}", what = what, reason = reason),
+        Some(reason) => say!("{what}: {reason}", what = what, reason = own_words(reason)),
         None => what,
     }
 }
@@ -69,10 +75,10 @@ fn consequence(one: &ConsequenceAhead) -> String {
             None => say!("a call of another system"),
         },
         EffectBody::Message(MessageDraft::Skipped { reason, .. }) => {
-            say!("no mail of {step}: {reason}", step = one.step, reason = reason)
+            say!("no mail of {step}: {reason}", step = one.step, reason = own_words(reason))
         }
         EffectBody::Message(MessageDraft::Failed { reason, .. }) => {
-            say!("{step} does nothing: {reason}", step = one.step, reason = reason)
+            say!("{step} does nothing: {reason}", step = one.step, reason = own_words(reason))
         }
         EffectBody::Referral { playbook } => say!("the playbook {playbook} begins, if it may", playbook = playbook),
         EffectBody::Label(label) => match &label.value {

@@ -8,9 +8,10 @@ use super::accounts::column;
 use super::consequences::ChoicesView;
 use super::fact::number;
 use super::kpis::{HistoryLine, history_line};
-use super::language::{say, translated};
+use super::language::say;
 use super::page::{Trouble, below, moment};
 use super::task_view::{TaskForm, TaskView, views};
+use super::visitor::actor_words;
 use crate::clock::Instant;
 use crate::facts::Contact;
 use crate::store::tasks::notes::TaskNote;
@@ -100,8 +101,11 @@ pub(super) async fn pane(
     let choices = ChoicesView::of(web, id, now).await?;
     let colleagues = if choices.is_some() { colleagues(web).await? } else { Vec::new() };
     let notes = web.store.task_notes(&account, id, NOTES).await?;
-    let note =
-        |one: TaskNote| NoteView { by: translated(&one.by).into_owned(), at: moment(one.at, web.zone), note: one.note };
+    let note = |one: TaskNote| NoteView {
+        by: actor_words(&one.by).into_owned(),
+        at: moment(one.at, web.zone),
+        note: one.note,
+    };
     let notes = notes.into_iter().map(note).collect();
     Ok(PaneView { task, choices, around, colleagues, notes, given, back })
 }

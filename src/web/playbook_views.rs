@@ -8,10 +8,10 @@ use serde_json::Value as Json;
 
 use super::impact_words::{sentences, summary};
 use super::journey::{JourneyLine, StateCount, state_label};
-use super::language::translated;
 use super::page::{account_href, account_name, below, list_in_words, moment};
 use super::stop_words::reason_words;
 use super::stored_words::stored_words;
+use super::visitor::actor_words;
 use crate::diagnostic::Diagnostic;
 use crate::facts::SubjectId;
 use crate::impact::{Group, Impact};
@@ -43,7 +43,7 @@ pub struct PlaybookStop {
 
 impl PlaybookStop {
     pub fn of(stop: &Stop) -> PlaybookStop {
-        PlaybookStop { by: translated(&stop.by).into_owned(), reason: reason_words(stop) }
+        PlaybookStop { by: actor_words(&stop.by).into_owned(), reason: reason_words(stop) }
     }
 }
 
@@ -259,7 +259,7 @@ pub fn run_view(run: RunRow, zone: Tz) -> RunView {
         candidates: run.candidates,
         enrolled: run.enrolled,
         ghosts: run.ghosts,
-        approved_by: run.approved_by,
+        approved_by: run.approved_by.map(|by| actor_words(&by).into_owned()),
         sample: Vec::new(),
         skipped,
         more_details: details.len().saturating_sub(DETAILS),

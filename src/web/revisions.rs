@@ -8,10 +8,11 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
-use super::language::{phrase, say, translated};
+use super::language::{phrase, say};
 use super::page::{Frame, Trouble, Web, below, href, moment};
 use super::playbooks::find_playbook;
 use super::stored_words::words_by;
+use super::visitor::actor_words;
 use crate::catalog::{self, Elsewhere};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::playbook::changes::line_diff::{ComparedLine, LineOrigin, compare_lines};
@@ -40,10 +41,10 @@ const CHANGES: &[&str] = &[
     phrase!("the script `{name}` is used now"),
     phrase!("the script `{name}` is not used any more"),
     phrase!("renamed from `{old}` to `{new}`"),
-    phrase!("{word}: `{old}` before, `{new}` after"),
-    phrase!("{word} is new: `{new}`"),
-    phrase!("{word} is gone; it was `{old}`"),
-    phrase!("{word} `{old}` → `{new}`"),
+    phrase!("{part}: `{old}` before, `{new}` after"),
+    phrase!("{part} is new: `{new}`"),
+    phrase!("{part} is gone; it was `{old}`"),
+    phrase!("{part} `{old}` → `{new}`"),
 ];
 
 /// Which two are compared. Empty is not asked for.
@@ -114,7 +115,7 @@ pub(super) async fn list(
     let path = format!("{}/revisions", below("/playbooks", &id));
     let view = |(at, row): (usize, &PublicationRow)| RevisionView {
         when: moment(row.published_at, web.zone),
-        by: translated(&row.published_by).into_owned(),
+        by: actor_words(&row.published_by).into_owned(),
         cause: match row.cause.as_str() {
             "files" => phrase!("from its file, by {by}"),
             "apply" => phrase!("by an applied plan, by {by}"),

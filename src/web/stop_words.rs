@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 
 use super::language::{say, translated};
 use super::stored_words::stored_words;
+use super::visitor::actor_words;
 use crate::store::upkeep::stopped::{ITSELF, Stop, StopTarget};
 
 /// `the playbook welcome`: what a stop is about, within a sentence.
@@ -22,7 +23,7 @@ pub(super) fn target_words(target: &StopTarget) -> String {
 
 /// `the playbook welcome (by mia: a wrong list)`: a stop with who wanted it, and why.
 pub(super) fn stop_words(stop: &Stop) -> String {
-    let (target, by) = (target_words(&stop.target), translated(&stop.by));
+    let (target, by) = (target_words(&stop.target), actor_words(&stop.by));
     match reason_words(stop) {
         Some(reason) => say!("{target} (by {who}: {reason})", target = target, who = by, reason = reason),
         None => say!("{target} (by {who})", target = target, who = by),

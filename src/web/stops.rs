@@ -12,7 +12,7 @@ use super::WebState;
 use super::language::{phrase, say, translated};
 use super::page::{Frame, Notice, Trouble, Web, account_href, below, capitalize, href, moment};
 use super::stop_words::{reason_words, stop_words, target_words};
-use super::visitor::Visitor;
+use super::visitor::{Visitor, actor_words};
 use crate::message::channel::Channel;
 use crate::postgres::describe_error;
 use crate::store::upkeep::stopped::{Stop, StopTarget, Stopped};
@@ -100,7 +100,7 @@ async fn page(web: &WebState, status: StatusCode, notice: Option<Notice>) -> Res
                 StopTarget::Account(id) | StopTarget::AccountMail { account: id, .. } => Some(account_href(id)),
                 _ => None,
             },
-            by: translated(&stop.by).into_owned(),
+            by: actor_words(&stop.by).into_owned(),
             reason: reason_words(stop),
             since: since.map(|at| moment(at, web.zone)),
             resume_href: since.map(|_| href("/stops/resume", &[("what", &scope)])),

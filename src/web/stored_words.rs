@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 
 use super::dates::moment;
 use super::language::{PageLanguage, phrase, say_filled, translated};
+use super::visitor::actor_words;
 use crate::clock::Instant;
 
 /// The sentences with a value in them. Those without one are exact texts of `words.yaml`.
@@ -88,6 +89,7 @@ const SENTENCES: &[&str] = &[
     // Why a journey waits or has ended.
     phrase!("undecided: {reason}"),
     phrase!("waits: {reason}"),
+    phrase!("{reason}; it had ended as {word}"),
     phrase!("suppress: {facts}"),
     phrase!("goal: {facts}"),
     phrase!("exit: {facts}"),
@@ -98,7 +100,6 @@ const SENTENCES: &[&str] = &[
     phrase!("its revision has no step {step}"),
     phrase!("cancelled by {by}: {because}"),
     phrase!("cancelled by {by}"),
-    phrase!("{reason}; it had ended as {word}"),
     // Why Keepwell has stopped a playbook.
     phrase!("{n} of {all} mails came back, more than {percent} %"),
     phrase!("{n} of {all} recipients complained, at least {percent} %"),
@@ -208,10 +209,17 @@ impl Reader {
             "sentence" => self.sentence(text),
             "subjects" if text.contains(')') => None,
             // It stands between backticks, or before one.
-            "name" | "other" | "twin" | "word" | "other_word" if text.contains('`') => None,
+            "name" | "other" | "twin" | "word" | "other_word" | "part" if text.contains('`') => None,
             // A sentence of anybody.
             "reason" => Some(self.known(text).unwrap_or_else(|| text.to_owned())),
-            "word" | "other_word" | "by" => Some(translated(text).into_owned()),
+            "by" => Some(actor_words(text).into_owned()),
+            // Both are why somebody does not enter, too, which is said otherwise.
+            "word" if text == "stage" => Some(say_filled(phrase!("the stage"), &[])),
+            "word" if text == "status" => Some(say_filled(phrase!("the status"), &[])),
+            "word" | "other_word" => Some(translated(text).into_owned()),
+            // What has changed in a text: a phrase of ours, or a key as it is written.
+            "part" => Some(if text.contains(' ') { translated(text).into_owned() } else { text.to_owned() }),
+            "key" if text == "says" => Some(translated(text).into_owned()),
             "whom" => Some(self.any_of(NAMES, text).unwrap_or_else(|| text.to_owned())),
             "uses" => {
                 let uses: Option<Vec<String>> = text.split(", ").map(|used| self.sentence(used)).collect();
@@ -282,6 +290,23 @@ mod tests {
             chinese(compared).await,
             "此版本首次运行：12 个将进入，全部待审批。按上一版本不会进入的有 2 个（a1, a2）；只有按上一版本才会进入的有 1 个（z）"
         );
+    }
+
+    #[tokio::test]
+    async fn a_name_that_was_never_seen_is_of_its_kind() {
+        for (kind, words) in [(NameKind::Stage, "阶段 `trail`"), (NameKind::Status, "状态 `trail`")] {
+            let missing = MissingName { kind, name: "trail".to_owned(), instead: None, is_similar: true };
+            let cause = HoldCause::Unseen(vec![missing]);
+            let reason = HoldReason { cause, would_enter: 12, most: 0, day: None }.to_string();
+            let said = chinese(&reason).await;
+            assert!(said.contains(words), "{reason}: {said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_goal_that_came_late_says_how_the_journey_had_ended() {
+        let said = chinese("goal: account.seats = 12; it had ended as completed").await;
+        assert!(said.starts_with("目标：account.seats = 12；此前已结束"), "{said}");
     }
 
     #[tokio::test]

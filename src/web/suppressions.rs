@@ -12,7 +12,7 @@ use super::WebState;
 use super::language::{phrase, say, translated};
 use super::page::{Frame, Notice, Trouble, Web, account_href, account_name, below, href, moment};
 use super::stored_words::stored_words;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, actor_words};
 use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::store::messages::suppressions::{BY_COMMAND, BY_PAGE, CLASSES, COMPLAINT, ERASED, Suppression};
@@ -280,7 +280,7 @@ fn word_view(web: &WebState, class: &str, word: &Json) -> WordView {
             None => reason.into_owned(),
         },
         by_href: href("/audit", &[("by", text("by").unwrap_or_default())]),
-        by: text("by").map(|by| translated(by).into_owned()),
+        by: text("by").map(|by| actor_words(by).into_owned()),
         since: text("at").and_then(|at| at.parse::<Instant>().ok()).map(|at| moment(at, web.zone)),
     }
 }

@@ -142,7 +142,7 @@ fn view(web: &WebState, row: TaskRow, abouts: &HashMap<(String, String), String>
 }
 
 /// Why a task ended: a reason that the form offers is said, and a person's own words stand behind it.
-fn why_ended(reason: &str) -> String {
+pub(super) fn why_ended(reason: &str) -> String {
     let (begin, own) = reason.split_once(": ").unwrap_or((reason, ""));
     match (REASONS.contains(&begin), own) {
         (true, "") => translated(begin).into_owned(),

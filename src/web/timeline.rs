@@ -10,6 +10,8 @@ use super::message::properties;
 use super::message_states;
 use super::page::{below, moment, short_date};
 use super::stored_words::stored_words;
+use super::task_view::why_ended;
+use super::visitor::actor_words;
 use crate::store::views::web::{
     AnswerEvent, EnrollmentTurn, MessageEvent, NoteEvent, RefusalEvent, ScoreEvent, TaskTurn, TicketTurn,
     TimelineEntry, TimelineEvent,
@@ -166,7 +168,7 @@ fn in_brief(text: &str) -> String {
 fn note_line(note: NoteEvent) -> TimelineLine {
     TimelineLine {
         href: Some(below("/tasks", &note.task.to_string())),
-        notes: vec![say!("by {name}", name = translated(&note.by))],
+        notes: vec![say!("by {name}", name = actor_words(&note.by))],
         words: Some(note.note),
         ..ours(phrase!("Note"), note.title)
     }
@@ -202,12 +204,15 @@ fn task_start(task: TaskTurn) -> TimelineLine {
 }
 
 fn task_end(task: TaskTurn, zone: Tz) -> TimelineLine {
-    let who = task.assignee.filter(|_| task.state != "closed").map(|who| say!("by {name}", name = translated(&who)));
+    let who = task.assignee.filter(|_| task.state != "closed").map(|who| say!("by {name}", name = actor_words(&who)));
     let itself = (task.state == "closed").then(|| say!("by itself"));
     let notes = task
         .outcome
         .into_iter()
-        .chain(task.reason.as_deref().map(|reason| stored_words(reason, zone)))
+        .chain(task.reason.as_deref().map(|reason| match task.state == "dismissed" {
+            true => why_ended(reason),
+            false => stored_words(reason, zone),
+        }))
         .chain(who)
         .chain(itself)
         .collect();

@@ -1,14 +1,27 @@
 //! Who asks for a page.
 
+use std::borrow::Cow;
+
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 
+use super::language::{phrase, translated};
 use crate::ids::Actor;
 use crate::user::role::Role;
 
 /// Who is recorded as having done something where nobody logs in.
-const ANYBODY: &str = "a colleague";
+const ANYBODY: &str = phrase!("a colleague");
+
+/// Whoever did something, as a page names them: a person by their own name, and what
+/// stands for somebody unknown in the reader's language.
+pub(super) fn actor_words(name: &str) -> Cow<'_, str> {
+    match name {
+        ANYBODY => translated(ANYBODY),
+        "command line" => translated(phrase!("command line")),
+        person => Cow::Borrowed(person),
+    }
+}
 
 /// How it is known who somebody is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,5 +82,20 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
 
     async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Visitor, StatusCode> {
         Visitor::current().ok_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::language::PageLanguage;
+
+    /// Names of users are words of the pages, too.
+    #[tokio::test]
+    async fn people_keep_their_names() {
+        let words = |name: &'static str| PageLanguage::Chinese.answer(async move { actor_words(name).into_owned() });
+        assert_eq!(words("admin").await, "admin");
+        assert_eq!(words(ANYBODY).await, "同事");
+        assert_eq!(words("command line").await, "命令行");
     }
 }

@@ -11,7 +11,7 @@ use crate::playbook::document::KpiDefinition;
 use crate::store::documents::kpis::{KpiRow, KpiValue};
 use crate::store::views::web::AccountDate;
 use crate::web::WebState;
-use crate::web::kpis::{figure, signed};
+use crate::web::kpis::{figure, missing_words, signed};
 use crate::web::language::{phrase, say, translated};
 use crate::web::page::{Trouble, below, date};
 use crate::worker::documents::definitions::kpi_definitions;
@@ -93,7 +93,7 @@ fn card(web: &WebState, address: &OverviewAddress, history: &KpiHistory, id: &st
     let (value, before) = (of_period(period), of_period(period.moved(-1)));
     let since = period.span(web.zone).from;
     let missing = value.is_none().then(|| match (latest, definition) {
-        (Some(KpiRow { at, missing: Some(why), .. }), _) if *at >= since => translated(why).into_owned(),
+        (Some(KpiRow { at, missing: Some(why), .. }), _) if *at >= since => missing_words(why),
         (None, None) => say!(
             "there is no KPI `{id}`; `{command} new {id}` begins with the shipped one",
             id = id,

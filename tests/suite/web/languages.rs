@@ -162,13 +162,13 @@ async fn pages_of_work_are_in_chinese() {
     let done = form(&format!("{task}/dismiss"), "why=not+relevant&rest=go&back=%2F%3Fcsm%3Dcsm-1").await;
     assert_eq!(done.status, StatusCode::SEE_OTHER);
     let list = chinese(&site, done.header(header::LOCATION)).await;
-    list.shows("已关闭（不处理）：Call Fjord");
+    list.shows("已不予处理：Call Fjord");
     list.shows("data-countdown=\"{seconds} 秒内，后续动作不会发生。\"");
     has_no_english(&list, &data);
     let dismissed = chinese(&site, &task).await;
     dismissed.shows("（未处理）：<strong>不相关</strong>");
     let audit = chinese(&site, "/audit").await;
-    audit.shows("<strong>关闭任务（不处理）</strong>");
+    audit.shows("<strong>任务不予处理</strong>");
     has_no_english(&audit, &data);
 
     site.post("/stops/stop", "what=mail%3Amarketing%3Aa-1").await;
@@ -210,7 +210,7 @@ async fn pages_for_managers_are_in_chinese() {
         ("/overview?period=quarter&at=2026-02&tier=A&csm=sam", "<title>2026年第1季度总览"),
         ("/overview?at=2020-01", "2020年1月没有客户注册。"),
         ("/overview/tasks?at=2026-03&state=done", "<h1>已完成的任务"),
-        ("/overview/tasks?at=2026-03&state=dismissed", "<h1>已关闭的任务"),
+        ("/overview/tasks?at=2026-03&state=dismissed", "<h1>不予处理的任务"),
         ("/overview/mails?at=2026-03&class=marketing", "<h1>营销邮件"),
     ] {
         let page = chinese(&site, path).await;
@@ -382,10 +382,10 @@ async fn pages_of_accounts_are_in_chinese() {
             "客户",
             "仅显示符合以下条件的客户：等级为 A、未流失、于 2026年3月1日 至 2026年3月31日 续约。",
         ),
-        ("/accounts/a%2F1/enroll?playbook=tips", "让 Fjord 进入剧本 tips", "无法进入剧本：已在此剧本中（active）。"),
-        ("/accounts/a%2F1/enroll?playbook=extra", "让 Fjord 进入剧本 extra", "后续"),
-        ("/accounts/a%2F1/enroll?playbook=people", "让 Fjord 进入剧本 people", "此剧本面向联系人，请选择一位："),
-        (&cancel, "取消 Fjord 的 ", "1 封待发邮件不再发出"),
+        ("/accounts/a%2F1/enroll?playbook=tips", "将 Fjord 加入剧本 tips", "无法进入剧本：已在此剧本中（active）。"),
+        ("/accounts/a%2F1/enroll?playbook=extra", "将 Fjord 加入剧本 extra", "后续"),
+        ("/accounts/a%2F1/enroll?playbook=people", "将 Fjord 加入剧本 people", "此剧本面向联系人，请选择一位："),
+        (&cancel, "结束 Fjord 的 ", "1 封待发邮件不再发出"),
         ("/stages", "阶段与等级", "停留天数取已知进入时间的客户的中位数。"),
         ("/kpis", "KPI", "还没有 KPI。"),
     ] {
