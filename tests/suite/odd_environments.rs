@@ -177,7 +177,10 @@ impl PublicFolder {
         std::fs::create_dir_all(path.join("playbooks")).unwrap();
         std::fs::create_dir(path.join("data")).unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
-        std::fs::copy(env!("CARGO_BIN_EXE_keepwell"), path.join("keepwell")).unwrap();
+        // By another process: one that another test starts would inherit the file open for
+        // writing, and for a moment nobody could run it.
+        let copy = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_keepwell")).arg(&path).status();
+        assert!(copy.expect("cp runs").success());
         std::fs::write(path.join("keepwell.yaml"), "web: off\n").unwrap();
         PublicFolder(path)
     }
