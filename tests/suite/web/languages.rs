@@ -154,7 +154,7 @@ async fn pages_of_work_are_in_chinese() {
         site.send(request.body(Body::from(body.to_owned())).expect("a request"))
     };
     let together = form("/", &format!("id={TASK}&deed=complete")).await;
-    together.shows("这些任务都不能一起完成。");
+    together.shows("<h1>完成 1 项任务");
     has_no_english(&together, &data);
     let unsaid = form(&format!("{task}/dismiss"), "because=").await;
     unsaid.shows("请说明为什么不需要处理此任务。");
@@ -166,7 +166,8 @@ async fn pages_of_work_are_in_chinese() {
     list.shows("data-countdown=\"{seconds} 秒内，后续动作不会发生。\"");
     has_no_english(&list, &data);
     let dismissed = chinese(&site, &task).await;
-    dismissed.shows("（未处理）：<strong>不相关</strong>");
+    dismissed.shows("不予处理于 ");
+    dismissed.shows("<strong>不相关</strong>");
     let audit = chinese(&site, "/audit").await;
     audit.shows("<strong>任务不予处理</strong>");
     has_no_english(&audit, &data);
