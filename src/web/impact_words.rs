@@ -1,7 +1,7 @@
 //! Whether a playbook helps, in the reader's language. The command line says the same
 //! in English; see `impact::words`.
 
-use super::language::{phrase, say, translated};
+use super::language::{phrase, say, say_filled, translated};
 use super::page::list_in_words;
 use crate::impact::{Comparison, Figure, HELD_OUT, Impact, Measure, Spending, StepVariants, Values, Verdict};
 use crate::statistics::{Sample, Share};
@@ -96,34 +96,28 @@ fn sentence(impact: &Impact, figure: &Figure, name: impl Fn(&str) -> String) -> 
     let [difference, low, high, lowest, highest] =
         [found.value, found.range.low, found.range.high, found.anytime.low, found.anytime.high]
             .map(|value| format!("{value:+.decimals$}"));
-    match is_money {
-        true => say!(
+    let pattern = match is_money {
+        true => phrase!(
             "{what}: {group}, {base}. Difference {difference}, 95 % sure {low} to {high}; however often one looks \
-             {lowest} to {highest}: {verdict}.",
-            what = what,
-            group = group,
-            base = base,
-            difference = difference,
-            low = low,
-            high = high,
-            lowest = lowest,
-            highest = highest,
-            verdict = verdict
+             {lowest} to {highest}: {verdict}."
         ),
-        false => say!(
+        false => phrase!(
             "{what}: {group}, {base}. Difference {difference} points, 95 % sure {low} to {high}; however often one \
-             looks {lowest} to {highest}: {verdict}.",
-            what = what,
-            group = group,
-            base = base,
-            difference = difference,
-            low = low,
-            high = high,
-            lowest = lowest,
-            highest = highest,
-            verdict = verdict
+             looks {lowest} to {highest}: {verdict}."
         ),
-    }
+    };
+    let values: [(&str, &dyn std::fmt::Display); 9] = [
+        ("what", &what),
+        ("group", &group),
+        ("base", &base),
+        ("difference", &difference),
+        ("low", &low),
+        ("high", &high),
+        ("lowest", &lowest),
+        ("highest", &highest),
+        ("verdict", &verdict),
+    ];
+    say_filled(pattern, &values)
 }
 
 fn of_share(share: Share, who: &str) -> String {

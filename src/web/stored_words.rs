@@ -14,7 +14,7 @@ use super::visitor::actor_words;
 use crate::clock::Instant;
 
 /// The sentences with a value in them. Those without one are exact texts of `words.yaml`.
-/// See [`Reader::value`] for what the names stand for.
+/// See [`Reader::translate_value`] for what the names stand for.
 const SENTENCES: &[&str] = &[
     // Why a run is held.
     phrase!("{n} would enter, and {entered} have within 24 hours; more than {most} wait for a person's approval"),
@@ -126,7 +126,7 @@ pub(super) fn stored_words(text: &str, zone: Tz) -> String {
     if PageLanguage::current() == PageLanguage::English {
         return text.to_owned();
     }
-    Reader { zone }.known(text).unwrap_or_else(|| text.to_owned())
+    Reader { zone }.translate_text(text).unwrap_or_else(|| text.to_owned())
 }
 
 /// A sentence that one of these patterns makes, in the reader's language; else as it is.
@@ -134,7 +134,7 @@ pub(super) fn words_by(patterns: &[&'static str], text: &str, zone: Tz) -> Strin
     if PageLanguage::current() == PageLanguage::English {
         return text.to_owned();
     }
-    Reader { zone }.any_of(patterns, text).unwrap_or_else(|| text.to_owned())
+    Reader { zone }.translate_by_patterns(patterns, text).unwrap_or_else(|| text.to_owned())
 }
 
 /// Reads sentences for the page that is made.
@@ -144,22 +144,24 @@ struct Reader {
 
 impl Reader {
     /// The same in the reader's language; `None` where the text is no sentence of ours.
-    fn known(&self, text: &str) -> Option<String> {
+    fn translate_text(&self, text: &str) -> Option<String> {
         if text.len() > LONGEST {
             return None;
         }
-        self.sentence(text).or_else(|| self.any_of(ROWS, text))
+        self.translate_sentence(text).or_else(|| self.translate_by_patterns(ROWS, text))
     }
 
-    fn sentence(&self, text: &str) -> Option<String> {
+    /// The same of a single sentence.
+    fn translate_sentence(&self, text: &str) -> Option<String> {
         let same = translated(text);
         if same != text {
             return Some(same.into_owned());
         }
-        self.any_of(SENTENCES, text)
+        self.translate_by_patterns(SENTENCES, text)
     }
 
-    fn any_of(&self, patterns: &[&'static str], text: &str) -> Option<String> {
+    /// The same of what one of these patterns makes.
+    fn translate_by_patterns(&self, patterns: &[&'static str], text: &str) -> Option<String> {
         patterns.iter().find_map(|pattern| {
             let mut values = Vec::new();
             self.take_apart(pattern, text, &mut values).then(|| {
@@ -180,7 +182,7 @@ impl Reader {
             next => text.match_indices(next).map(|(at, _)| at).collect(),
         };
         for end in ends {
-            let Some(value) = self.value(name, &text[..end]) else { continue };
+            let Some(value) = self.translate_value(name, &text[..end]) else { continue };
             let known = values.len();
             values.push((name, value));
             if self.take_apart(after, &text[end..], values) {
@@ -193,7 +195,7 @@ impl Reader {
 
     /// What stands for a name of a pattern, in the reader's language; `None` where it
     /// cannot stand there.
-    fn value(&self, name: &str, text: &str) -> Option<String> {
+    fn translate_value(&self, name: &str, text: &str) -> Option<String> {
         if text.is_empty() {
             return None;
         }
@@ -205,13 +207,13 @@ impl Reader {
             "count" => Some(text.to_owned()).filter(|text| text.chars().all(|c| c.is_ascii_digit() || c == ',')),
             "at" => text.parse::<Instant>().ok().map(|at| moment(at, self.zone)),
             // A sentence of ours, or several.
-            "cause" | "rest" => self.known(text),
-            "sentence" => self.sentence(text),
+            "cause" | "rest" => self.translate_text(text),
+            "sentence" => self.translate_sentence(text),
             "subjects" if text.contains(')') => None,
             // It stands between backticks, or before one.
             "name" | "other" | "twin" | "word" | "other_word" | "part" if text.contains('`') => None,
             // A sentence of anybody.
-            "reason" => Some(self.known(text).unwrap_or_else(|| text.to_owned())),
+            "reason" => Some(self.translate_text(text).unwrap_or_else(|| text.to_owned())),
             "by" => Some(actor_words(text).into_owned()),
             // Both are why somebody does not enter, too, which is said otherwise.
             "word" if text == "stage" => Some(say_filled(phrase!("the stage"), &[])),
@@ -220,9 +222,9 @@ impl Reader {
             // What has changed in a text: a phrase of ours, or a key as it is written.
             "part" => Some(if text.contains(' ') { translated(text).into_owned() } else { text.to_owned() }),
             "key" if text == "says" => Some(translated(text).into_owned()),
-            "whom" => Some(self.any_of(NAMES, text).unwrap_or_else(|| text.to_owned())),
+            "whom" => Some(self.translate_by_patterns(NAMES, text).unwrap_or_else(|| text.to_owned())),
             "uses" => {
-                let uses: Option<Vec<String>> = text.split(", ").map(|used| self.sentence(used)).collect();
+                let uses: Option<Vec<String>> = text.split(", ").map(|used| self.translate_sentence(used)).collect();
                 Some(uses.map_or_else(|| text.to_owned(), |uses| uses.join("、")))
             }
             _ => Some(text.to_owned()),
