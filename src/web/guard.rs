@@ -12,7 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::connections::Activity;
-use super::language::PageLanguage;
+use super::language::for_same_reader;
 use super::page::Trouble;
 use super::{Audience, LONGEST_BODY, WebState, is_this_machine};
 
@@ -157,7 +157,7 @@ fn zero() -> Trouble {
 pub(super) async fn carry_through(request: Request, next: Next) -> Response {
     // Until the answer is there, its connection does not wait for its client.
     let _work = request.extensions().get::<Activity>().map(Activity::begin);
-    match tokio::spawn(PageLanguage::current().answer(next.run(request))).await {
+    match tokio::spawn(for_same_reader(next.run(request))).await {
         Ok(response) => response,
         Err(error) => Trouble::from(error).into_response(),
     }

@@ -18,9 +18,9 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use axum::extract::Request;
-use axum::http::HeaderMap;
 #[cfg(test)]
 use axum::http::header;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use icu_locale_core::locale;
@@ -44,6 +44,8 @@ pub(super) enum PageLanguage {
 tokio::task_local! {
     /// Of the request that is answered; see [`choose_language`].
     static LANGUAGE: PageLanguage;
+    /// Of the page that is asked for; `None` where a form is answered.
+    static ADDRESS: Option<String>;
 }
 
 impl PageLanguage {
@@ -117,7 +119,22 @@ impl PageLanguage {
 /// Answers a request in the language of its reader: what they have chosen, else what
 /// their browser says, else English.
 pub(super) async fn choose_language(request: Request, next: Next) -> Response {
-    PageLanguage::of_reader(request.headers()).answer(next.run(request)).await
+    let language = PageLanguage::of_reader(request.headers());
+    let is_page = matches!(*request.method(), Method::GET | Method::HEAD);
+    let address = request.uri().path_and_query().map(ToString::to_string).filter(|_| is_page);
+    ADDRESS.scope(address, language.answer(next.run(request))).await
+}
+
+/// Goes on with the answer of this request in another task, which knows neither the
+/// language nor the page otherwise.
+pub(super) fn for_same_reader<T>(answer: impl Future<Output = T>) -> impl Future<Output = T> {
+    ADDRESS.scope(page_address(), PageLanguage::current().answer(answer))
+}
+
+/// The path of the page that is made, with its query. A page that answers a form has
+/// none: it cannot be asked for again, and may show what is shown only once.
+fn page_address() -> Option<String> {
+    ADDRESS.try_with(Clone::clone).unwrap_or_default()
 }
 
 /// A text in the language of the page that is made, with what its names in braces stand for.
@@ -176,13 +193,14 @@ fn fill(text: &str, values: &[(&str, &dyn Display)]) -> String {
     filled
 }
 
-/// Gives templates `say` and `reader_language`.
+/// Gives templates `say`, `reader_language` and `page_address`.
 ///
 /// `say(text, name=value, …)` is a text in the reader's language; with `other=text` and
 /// `n=number` it is one of the two. Values are escaped unless they are markup.
 pub(super) fn add_functions(environment: &mut Environment<'_>) {
     environment.add_function("say", say_in_template);
     environment.add_function("reader_language", || PageLanguage::current().tag());
+    environment.add_function("page_address", page_address);
     let languages = PageLanguage::ALL.map(|one| context! { tag => one.tag(), name => one.name() });
     environment.add_global("languages", Value::from(languages.to_vec()));
 }

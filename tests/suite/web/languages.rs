@@ -22,12 +22,8 @@ async fn pages_are_in_the_language_of_the_browser_until_somebody_chooses() {
     chinese.shows("跳到正文");
     page(&site, "/nowhere", std::slice::from_ref(&browser)).await.shows("没有这个页面。");
 
-    let choice = request("POST", "/language")
-        .header("sec-fetch-site", "same-origin")
-        .header(header::REFERER, "http://127.0.0.1:7717/accounts?q=a")
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(Body::from("language=en"));
-    let choice = site.send(choice.expect("a request")).await;
+    site.get("/accounts?q=a%26b").await.shows("<input type=\"hidden\" name=\"back\" value=\"/accounts?q=a%26b\">");
+    let choice = site.post("/language", "language=en&back=%2Faccounts%3Fq%3Da").await;
     assert_eq!(choice.status, StatusCode::SEE_OTHER);
     assert_eq!(choice.header(header::LOCATION), "/accounts?q=a", "it leads back");
     let cookie = choice.header(header::SET_COOKIE);
@@ -37,7 +33,20 @@ async fn pages_are_in_the_language_of_the_browser_until_somebody_chooses() {
     english.shows("<html lang=\"en\" dir=\"ltr\">");
     english.shows("<button class=\"plain\" name=\"language\" value=\"zh\" lang=\"zh\">中文</button>");
 
-    assert_eq!(site.post("/language", "language=xx").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let unknown = site.post("/language", "language=xx&back=%2F").await;
+    assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let elsewhere = site.post("/language", "language=en&back=%2F%2Felsewhere.example").await;
+    assert_eq!(elsewhere.header(header::LOCATION), "/");
+}
+
+/// What a form shows is shown only then, such as a link to log in; to choose a language would lose it.
+#[tokio::test]
+async fn a_page_that_answers_a_form_asks_for_no_language() {
+    let site = Site::filled().await;
+    site.get("/people").await.shows("action=\"/language\"");
+    let added = site.post("/people", "name=lee&role=admin").await;
+    added.shows("It is shown only here and now");
+    assert!(!added.body.contains("action=\"/language\""));
 }
 
 /// A form that is sent goes on when the browser leaves, in a task of its own, which knows the language, too.
