@@ -169,6 +169,7 @@ async fn make(global: &Global, database: &Database, options: &Options) -> anyhow
         }
     }
 }
+
 /// What is played, as its file stands.
 enum BacktestSubject {
     Playbook(Arc<ReadyPlaybook>),
