@@ -6,11 +6,11 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::outcomes::wake;
-use super::suppressions::{Signed, is_keyed, keyed};
 use crate::clock::Instant;
 use crate::enrollment::Enrollment;
 use crate::facts::Value;
 use crate::playbook::scale::Scale;
+use crate::signature::{Signed, is_keyed, keyed};
 use crate::store::Store;
 
 /// What a link says of a survey whose answers are texts.

@@ -7,7 +7,7 @@
 
 use uuid::Uuid;
 
-use super::suppressions::keyed;
+use crate::signature::keyed;
 use crate::store::Store;
 
 /// Hexadecimal digits of a word: 32 of the id and 16 of its signature.

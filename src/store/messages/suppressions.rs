@@ -5,12 +5,11 @@
 //! is about this address alone.
 
 use crate::ids::Actor;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use sqlx::PgConnection;
 
 use crate::address::parse_address;
 use crate::clock::Instant;
+use crate::signature::{Signed, is_keyed, keyed};
 use crate::store::Store;
 use crate::store::upkeep::audit::record;
 
@@ -321,35 +320,4 @@ pub(super) async fn lock(tx: &mut PgConnection, hashes: &[&str]) -> sqlx::Result
         .execute(tx)
         .await?;
     Ok(())
-}
-
-/// A keyed hash as hexadecimal text; each purpose has hashes of its own.
-pub(crate) fn keyed(secret: &[u8], purpose: &str, text: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
-    mac.update(format!("{purpose}:{text}").as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A text, and what is to be what [`keyed`] makes of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Signed<'a> {
-    pub text: &'a str,
-    pub signature: &'a str,
-}
-
-/// Whether the signature is what [`keyed`] makes of the text; takes equally long
-/// wherever they differ.
-pub(crate) fn is_keyed(secret: &[u8], purpose: &str, signed: Signed<'_>) -> bool {
-    let Signed { text, signature } = signed;
-    let Some(given) = unhex(signature) else { return false };
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
-    mac.update(format!("{purpose}:{text}").as_bytes());
-    mac.verify_slice(&given).is_ok()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
