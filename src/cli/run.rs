@@ -282,9 +282,6 @@ pub fn shared(
     variables: Variables,
     operator: String,
 ) -> anyhow::Result<Arc<Shared>> {
-    let listen =
-        config.public_listen.or(config.listen).map_or_else(|| "127.0.0.1:7717".to_owned(), |listen| listen.to_string());
-    let public_url = config.mail.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
     Ok(Arc::new(Shared {
         runs: RunCapacity::new(&store),
         store: store.with_mail_domain(&config.mail.from),
@@ -297,7 +294,7 @@ pub fn shared(
         domains: Domains::default(),
         under_way: UnderWay::default(),
         operator,
-        public_url: public_url.trim_end_matches('/').to_owned(),
+        public_url: config.customers_url(),
         config,
     }))
 }

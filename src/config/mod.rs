@@ -167,6 +167,16 @@ impl Config {
         self.web_url.clone().or_else(|| self.listen.map(|listen| format!("http://{listen}")))
     }
 
+    /// Where customers find their pages, without a slash at the end: what the
+    /// configuration says, else this machine.
+    pub fn customers_url(&self) -> String {
+        let here = || {
+            let listen = self.public_listen.or(self.listen);
+            listen.map_or_else(|| "http://127.0.0.1:7717".to_owned(), |listen| format!("http://{listen}"))
+        };
+        self.mail.public_url.clone().unwrap_or_else(here)
+    }
+
     /// Whether customers reach their pages at the address of those for
     /// colleagues, by a proxy.
     pub fn customers_share_pages(&self) -> bool {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::documents::loaded::{self, DocumentSlot};
 use crate::catalog::{self, Elsewhere, ReadyPlaybook};
 use crate::config::Config;
+use crate::plan_link::PlanLinks;
 use crate::playbook::Playbook;
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
 use crate::rule::functions::UnknownCell;
@@ -128,8 +129,9 @@ pub(crate) async fn compile_revision(
     let Some(text) = store.revision_text(playbook, revision).await? else { return Ok(None) };
     let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
     let (config, relations) = (config.clone(), store.relations().clone());
+    let links = PlanLinks::new(&config.customers_url(), store.secret().await?);
     let id = playbook.to_owned();
-    let compiled = tokio::task::spawn_blocking(move || compile(id, &file, &text, &config, &relations)).await;
+    let compiled = tokio::task::spawn_blocking(move || compile(id, &file, &text, &config, &relations, &links)).await;
     Ok(Some(compiled.unwrap_or_else(|_| Err("compiling it failed".to_owned()))))
 }
 
@@ -140,6 +142,7 @@ fn compile(
     text: &RevisionText,
     config: &Config,
     relations: &Relations,
+    links: &PlanLinks,
 ) -> Result<Loaded, String> {
     let mut problems = Vec::new();
     let sources = SourceSet {
@@ -152,7 +155,7 @@ fn compile(
         ..SourceSet::default()
     };
     let modules = catalog::modules(&sources, &mut problems);
-    let sandbox = Arc::new(modules.sandbox(&config.seasons));
+    let sandbox = Arc::new(modules.sandbox_with_links(&config.seasons, links));
     // What it names of others was looked at when it was published, and may be broken or gone since.
     let named = text
         .surveys()

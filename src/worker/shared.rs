@@ -61,7 +61,7 @@ impl Shared {
             pace: Pace::default(),
             domains: Domains::default(),
             under_way: UnderWay::default(),
-            public_url: String::new(),
+            public_url: config.customers_url(),
             operator: String::new(),
             config,
         })

@@ -62,6 +62,10 @@ impl Checker<'_> {
                 self.season_argument(season);
                 gives(Kind::Bool, false)
             }
+            ("plan_link", [plan]) => {
+                self.plan_argument(plan, position);
+                gives(Kind::Text, !self.known.contains(&text))
+            }
             ("done" | "outcome" | "sent" | "answer", [step]) => {
                 if !self.scope.in_enrollment {
                     self.problem(

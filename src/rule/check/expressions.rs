@@ -114,7 +114,7 @@ impl Checker<'_> {
         plain(Kind::List(items), format!("[{text}]"))
     }
 
-    fn variable(&mut self, name: &str, position: Position) -> Typed {
+    pub(crate) fn variable(&mut self, name: &str, position: Position) -> Typed {
         if let Some(bound) = self.bound.last() {
             return match bound.params.get(name) {
                 Some(typed) => Typed { position, ..typed.clone() },

@@ -7,6 +7,7 @@ use rhai::{AST, ASTNode, Expr, Stmt};
 
 use super::sandbox::Sandbox;
 use crate::diagnostic::{Diagnostic, Position, nearest};
+use crate::plan_link::PlanLinks;
 use crate::playbook::season::Seasons;
 use crate::playbook::{Layout, Origin, Source};
 use crate::rule::place::place;
@@ -122,9 +123,15 @@ impl Modules {
         self.words.get(module)
     }
 
-    /// The engines with these modules in reach.
+    /// The engines with these modules in reach, for texts that nobody is sent: their links
+    /// to success plans are examples.
     pub fn sandbox(&self, seasons: &Seasons) -> Sandbox {
-        Sandbox::new(&self.compiled, seasons)
+        self.sandbox_with_links(seasons, &PlanLinks::example())
+    }
+
+    /// The same, where links to success plans lead to their pages.
+    pub fn sandbox_with_links(&self, seasons: &Seasons, links: &PlanLinks) -> Sandbox {
+        Sandbox::new(&self.compiled, seasons, links)
     }
 }
 

@@ -11,9 +11,10 @@ use super::names::{Since, SubjectRef, cell};
 use super::operators::needs;
 use super::value::{Span, describe, texts, to_dynamic};
 use crate::clock::Instant;
-use crate::facts::{Arg, CellPath, time};
+use crate::facts::{Arg, Cell, CellPath, Subject, time};
+use crate::plan_link::PlanLinks;
 use crate::playbook::season::Seasons;
-use crate::rule::functions::FUNCTIONS;
+use crate::rule::functions::{FUNCTIONS, has_plan};
 use crate::rule::property_literal::of_map;
 
 /// Registers the functions that need no season.
@@ -62,6 +63,19 @@ pub(crate) fn register_seasons(engine: &mut Engine, seasons: Arc<Seasons>) {
         look_up(|current| match seasons.get(&name) {
             Some(season) => Ok(Dynamic::from(season.contains(current.now(), current.context.zone))),
             None => Err(format!("there is no season \"{name}\"")),
+        })
+    });
+}
+
+/// Registers `plan_link`, for an installation with these links.
+pub(crate) fn register_plan_links(engine: &mut Engine, links: PlanLinks) {
+    engine.register_fn("plan_link", move |plan: ImmutableString| {
+        look_up(|current| {
+            let has_it = current.cell(&Cell { subject: Subject::Account, path: has_plan(&plan) })?;
+            Ok(match has_it.as_bool() {
+                Ok(true) => Dynamic::from(links.link(&current.context.facts.account, &plan, current.now())),
+                _ => Dynamic::UNIT,
+            })
         })
     });
 }

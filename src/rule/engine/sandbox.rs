@@ -16,6 +16,7 @@ use super::reader::Reader;
 use super::unfit::UnfitAttribute;
 use super::value::{LONGEST_TEXT, LONGEST_VALUE};
 use super::{display, how_many, library, names, natives, operators, population};
+use crate::plan_link::PlanLinks;
 use crate::playbook::season::Seasons;
 use crate::rule::holder::{AttributeTypes, PopulationCalls};
 
@@ -60,11 +61,12 @@ struct Workspace {
 }
 
 impl Sandbox {
-    /// Builds the engines, for an installation with these seasons. `modules` are compiled scripts by module name.
-    pub fn new(modules: &[(String, AST)], seasons: &Seasons) -> Sandbox {
+    /// Builds the engines, for an installation with these seasons and links. `modules` are compiled scripts by module name.
+    pub fn new(modules: &[(String, AST)], seasons: &Seasons, links: &PlanLinks) -> Sandbox {
         let seasons = Arc::new(seasons.clone());
         let mut expressions = base();
         natives::register_seasons(&mut expressions, seasons.clone());
+        natives::register_plan_links(&mut expressions, links.clone());
         // The checker reports unknown names, all of them, with suggestions.
         expressions
             .set_strict_variables(false)
@@ -75,6 +77,7 @@ impl Sandbox {
             .set_allow_statement_expression(false);
         let mut scripts = base();
         natives::register_seasons(&mut scripts, seasons.clone());
+        natives::register_plan_links(&mut scripts, links.clone());
         scripts.set_max_variables(50);
         actions::register(&mut scripts);
         for (name, ast) in modules {

@@ -26,8 +26,8 @@ pub struct FreeFunction {
 pub const NOW: &str = "now";
 
 /// Those of the functions below whose value depends on `now` though they do not name it.
-pub const CLOCK_FUNCTIONS: [&str; 6] =
-    ["days_since", "days_until", "hours_since", "hours_until", "period", "in_season"];
+pub const CLOCK_FUNCTIONS: [&str; 7] =
+    ["days_since", "days_until", "hours_since", "hours_until", "period", "in_season", "plan_link"];
 
 macro_rules! functions {
     ($($name:ident $params:literal $(after_entry $after:literal)? gives $gives:expr, nullable $nullable:literal, $summary:literal,
@@ -119,6 +119,10 @@ functions! {
         "By how many percent the mean of all accounts in `statuses`, or of those for whom `where` holds, has changed since so \
          many days ago; none where there was no mean, or it was 0.",
         "(trend_of(account.events(\"login\", 30), 30) ?? 0) < -10": "All in all they log in less than a month ago.";
+    plan_link "(plan)" gives Some(Type::Text), nullable true,
+        "The address at which the customer sees that success plan of the account, for a mail or a task; it leads there for 180 days. \
+         None where the account does not have the plan.",
+        "plan_link(\"first-success\") == none": "The account does not have that plan.";
     done "(step)" after_entry true gives Some(Type::Bool), nullable false,
         "Whether a person completed the task of that step.",
         "done(\"call\")": "The call has been made.";

@@ -2,13 +2,21 @@
 
 use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::window::Window;
-use crate::facts::{Arg, History, Type, Value};
+use crate::facts::{Arg, CellPath, History, Type, Value};
 
 pub struct Fact;
 
+/// What authors call it.
+const NAME: &str = "has_plan";
+
+/// `has_plan` of the plan of that id.
+pub fn has_plan(plan: &str) -> CellPath {
+    CellPath::Call { function: NAME, args: vec![Arg::Text(plan.to_owned())] }
+}
+
 impl Function for Fact {
     fn name(&self) -> &'static str {
-        "has_plan"
+        NAME
     }
 
     fn summary(&self) -> &'static str {

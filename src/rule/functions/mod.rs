@@ -36,6 +36,7 @@ pub use changes::{change_instants, change_instants_until, change_times_of_day};
 pub use event_before::EVENT_BEFORE;
 pub use fold_case::folded;
 pub use function::{Example, FactSource, Function, Gives, Param, ParamKind, UnknownCell, pair};
+pub use has_plan::has_plan;
 pub use label::LABEL;
 pub use named_rows::{RowNeed, row_needs};
 pub use own_acts::{acts_read, count_own_acts};

@@ -108,6 +108,7 @@ impl World {
         assert!(problems.is_empty(), "{problems:#?}");
         // In small worlds much has never happened: those about it say `unseen: hold`.
         config.guardrails.hold_unseen.get_or_insert(false);
+        config.mail.public_url.get_or_insert_with(|| "https://success.acme.example".to_owned());
         let channel = match &server {
             None => Channel::Captured,
             Some(server) => {
@@ -146,7 +147,7 @@ impl World {
                 domains: Domains::default(),
                 under_way: UnderWay::default(),
                 operator: "tester".to_owned(),
-                public_url: "https://success.acme.example".to_owned(),
+                public_url: config.customers_url(),
                 config,
             }),
             server,
