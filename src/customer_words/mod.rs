@@ -32,6 +32,7 @@ pub struct CustomerWords {
     pub unsubscribe: UnsubscribeWords,
     pub preferences: PreferenceWords,
     pub survey: SurveyWords,
+    pub plan: PlanWords,
     pub damaged: DamagedWords,
     pub unavailable: UnavailableWords,
 }
@@ -72,9 +73,15 @@ words! {
 }
 
 words! {
+    /// The page of a success plan.
+    PlanWords: title, about, open, reached, missed, unmeasured, reached_on, now, target, start, due, milestones,
+    milestone_open, measured, question, over, over_about, expired, expired_about
+}
+
+words! {
     /// The page behind a link of which a part was lost.
-    DamagedWords: title, lost, lost_or_gone, not_unsubscribed, nothing_changed, no_answer, what_to_do, click_again,
-    click_answer_again, reply_stop, reply_answer
+    DamagedWords: title, lost, lost_or_gone, lost_plan, not_unsubscribed, nothing_changed, no_answer, what_to_do,
+    click_again, click_answer_again, reply_stop, reply_answer, reply_plan
 }
 
 words! {

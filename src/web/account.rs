@@ -15,7 +15,7 @@ use super::account_charts::{ChartView, charts};
 use super::account_contacts::{ContactView, contacts, is_there};
 use super::account_pauses::{PausesView, UNKNOWN};
 use super::accounts::{column, unreadable};
-use super::goals::{GoalView, goal_views};
+use super::goals::{GoalView, PlanLinkView, goal_views, plan_links};
 use super::language::{phrase, say, translated};
 use super::page::{Frame, Notice, Trouble, Web, account_href, below, date, href, moment};
 use super::reports::{LISTED, ReportLine, report_lines};
@@ -71,6 +71,7 @@ struct AccountPage {
     charts: Vec<ChartView>,
     scores: Vec<ScoreView>,
     goals: Vec<GoalView>,
+    plan_links: Vec<PlanLinkView>,
     reports: Vec<ReportLine>,
     moves: Vec<MoveView>,
     pausing: PausesView,
@@ -207,6 +208,7 @@ pub(super) async fn show(
         header: header.map(|header| header_views(&web, header, health(&scores))).unwrap_or_default(),
         charts: charts(&web, &id, now).await?,
         scores: score_views(&web, scores, &contact),
+        plan_links: plan_links(&web, &id, &goals, now).await?,
         goals: goal_views(goals, web.zone),
         reports: report_lines(reports, web.zone),
         moves: moves_of(&web, &id, now, MOVES).await?,

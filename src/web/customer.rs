@@ -71,6 +71,11 @@ pub(super) async fn reader(web: &WebState, account: &str, contact: &str) -> Link
     ask_in_turn(web, web.store.contact_reader(account, contact)).await
 }
 
+/// The same of whoever reads about an account.
+pub(super) async fn reader_of_account(web: &WebState, account: &str) -> LinkReaders {
+    ask_in_turn(web, web.store.account_reader(account)).await
+}
+
 /// What is found out by one of a few at a time: a customer store that is slow takes no
 /// connection that an unsubscription needs.
 async fn ask_in_turn<E: Display>(web: &WebState, readers: impl Future<Output = Result<LinkReaders, E>>) -> LinkReaders {

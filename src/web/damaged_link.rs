@@ -20,6 +20,7 @@ pub(super) enum Purpose {
     Unsubscribe,
     Choose,
     Answer,
+    Plan,
 }
 
 impl Purpose {
@@ -28,6 +29,7 @@ impl Purpose {
             Purpose::Unsubscribe => "unsubscribe",
             Purpose::Choose => "choose",
             Purpose::Answer => "answer",
+            Purpose::Plan => "plan",
         }
     }
 }

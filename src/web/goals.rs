@@ -1,10 +1,13 @@
-//! The goals of an account's success plans, as pages show them.
+//! The goals of an account's success plans, as colleagues' pages show them.
 
 use chrono_tz::Tz;
 use serde::Serialize;
 
+use super::WebState;
 use super::language::say;
-use super::page::date;
+use super::page::{Trouble, date};
+use crate::clock::Instant;
+use crate::plan_link::PlanLinks;
 use crate::store::documents::plans::GoalRow;
 
 /// How many goals are shown.
@@ -40,4 +43,27 @@ pub(super) fn goal_views(goals: Vec<GoalRow>, zone: Tz) -> Vec<GoalView> {
         state: goal.state,
     };
     goals.into_iter().take(GOALS).map(view).collect()
+}
+
+/// Where the customer sees a success plan.
+#[derive(Serialize)]
+pub(super) struct PlanLinkView {
+    plan: String,
+    /// To be passed on: it leads there for half a year.
+    href: String,
+}
+
+/// A link for each plan that these goals of an account belong to.
+pub(super) async fn plan_links(
+    web: &WebState,
+    account: &str,
+    goals: &[GoalRow],
+    now: Instant,
+) -> Result<Vec<PlanLinkView>, Trouble> {
+    let links = PlanLinks::new(&web.shared.public_url, web.store.secret().await?);
+    let mut plans: Vec<&str> = goals.iter().map(|goal| goal.plan.as_str()).collect();
+    // They come in the order of their plans.
+    plans.dedup();
+    let view = |plan: &str| PlanLinkView { href: links.link(account, plan, now), plan: plan.to_owned() };
+    Ok(plans.into_iter().map(view).collect())
 }

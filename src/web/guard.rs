@@ -97,7 +97,7 @@ pub(super) async fn admit(
 
 /// Whether a page is one to which links in customers' mail lead.
 pub(super) fn is_for_customers(path: &str) -> bool {
-    ["/u/", "/p/", "/s/"].iter().any(|begin| path.starts_with(begin))
+    ["/u/", "/p/", "/s/", "/g/"].iter().any(|begin| path.starts_with(begin))
 }
 
 /// Whether a request may go on where all pages are.

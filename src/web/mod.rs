@@ -6,7 +6,7 @@
 //! `today` and `task` are a CSM's day (`pane` is one task with all that is needed for it, `consequences` says what comes of each
 //! word, `bulk` takes one for many, `days` are days as people say them, `task_notes` keeps ticks and notes), `search` finds what somebody looks for, `accounts` and `account` find a customer and say everything about
 //! it (`account_charts` and `account_contacts` are parts of the page, `account_pauses` and `account_journeys` are what people do with one, `timeline` in words, `goals` of its success plans, `why` it enters a playbook or not), `approvals` are the runs that wait
-//! for a person (`approval_outlook` says what would come of one), `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `overview` a month or a quarter for managers, `answers` what surveys brought, `unsubscribe`, `preferences` and `survey` are for customers
+//! for a person (`approval_outlook` says what would come of one), `playbooks` and `messages` show what was decided and written, `kpis` figures over all accounts, `overview` a month or a quarter for managers, `answers` what surveys brought, `unsubscribe`, `preferences`, `survey` and `customer_plan` are for customers
 //! (`customer` is their frame, `brand` how the company looks on them), `health` and `metrics` for
 //! whatever watches the process. `rights` is the table of all routes and who may use each; `access` lets people on by it, `identity`
 //! knows who they are (a `visitor`, by a session's `cookie`, a proxy's word, or nobody's), and `login` opens and ends sessions;
@@ -67,6 +67,7 @@ mod consequences;
 mod cookie;
 mod counters;
 mod customer;
+mod customer_plan;
 mod damaged_link;
 mod dates;
 mod days;

@@ -47,6 +47,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "bulk.html",
     "cancel.html",
     "customer.html",
+    "customer_plan.html",
     "damaged.html",
     "enroll.html",
     "finding.html",

@@ -11,9 +11,10 @@ use super::access;
 use super::language::choose;
 use super::{Audience, WebState};
 use super::{
-    account, account_journeys, account_pauses, accounts, answers, approvals, audit, brand, bulk, health, kpis, login,
-    message, message_states, messages, metrics, overview, page, people, plan, playbook_accounts, playbooks,
-    preferences, reports, revisions, search, stages, stops, suppressions, survey, task, task_notes, today, unsubscribe,
+    account, account_journeys, account_pauses, accounts, answers, approvals, audit, brand, bulk, customer_plan, health,
+    kpis, login, message, message_states, messages, metrics, overview, page, people, plan, playbook_accounts,
+    playbooks, preferences, reports, revisions, search, stages, stops, suppressions, survey, task, task_notes, today,
+    unsubscribe,
 };
 use crate::user::role::Role;
 
@@ -130,6 +131,7 @@ pub const ROUTES: &[Route] = routes! {
     Customers  anybody  post "/p/{token}" preferences::take;
     Customers  anybody  get  "/s/{token}" survey::ask;
     Customers  anybody  post "/s/{token}" survey::take;
+    Customers  anybody  get  "/g/{token}" customer_plan::show;
     Customers  anybody  get  "/style.css" page::style;
     Customers  anybody  get  "/brand.css" brand::show_style;
     Customers  anybody  get  "/logo" brand::show_logo;

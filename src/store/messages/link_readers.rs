@@ -58,6 +58,17 @@ impl Store {
         self.readers(&[(account.to_owned(), contact.to_owned())]).await
     }
 
+    /// Whoever reads about an account: its locale. Nothing is known of their consent.
+    pub async fn account_reader(&self, account: &str) -> sqlx::Result<LinkReaders> {
+        let among = self.key().among("a.id", "$1");
+        let sql = format!("select a.locale from {} a where {among}", self.relation(Relation::Accounts));
+        let mut reading = self.read().await?;
+        limit_statements(&mut reading, PATIENCE).await?;
+        let locale: Option<Option<String>> =
+            sqlx::query_scalar(AssertSqlSafe(sql)).bind([account]).fetch_optional(&mut *reading).await?;
+        Ok(LinkReaders { locales: locale.flatten().into_iter().collect(), has_consented: None })
+    }
+
     async fn readers(&self, contacts: &[(String, String)]) -> sqlx::Result<LinkReaders> {
         if contacts.is_empty() {
             return Ok(LinkReaders { has_consented: Some(false), ..LinkReaders::default() });

@@ -182,6 +182,31 @@ async fn a_step_gives_a_plan_to_those_for_whom_it_is_not() {
 }
 
 #[tokio::test]
+async fn a_mail_leads_to_the_page_of_the_plan() {
+    let world = World::new().await;
+    world.playbook(FIRST_MONTH);
+    let body = "{% if plan_link(\"first-month\") != none %}[Your goals]({{ plan_link(\"first-month\") }}){% else %}Nothing was agreed.{% endif %}";
+    let steps = format!("  - email: {{ id: look, to: champion, subject: Goals, body: '{body}' }}");
+    world.playbook(&playbook("look", "when: account.mrr >= 0", &steps));
+    for (account, seats) in [("a1", 10), ("a2", 2)] {
+        world.account(account, json!({ "seats": seats })).await.contact(account, "ann", json!({})).await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let mut texts = Vec::new();
+    for mail in world.mails().await {
+        texts.push((mail["account"].as_str().unwrap().to_owned(), world.text(&mail).await));
+    }
+    texts.sort();
+    assert!(texts[1].1.contains("Nothing was agreed.") && !texts[1].1.contains("/g/"), "{texts:?}");
+    let begin =
+        texts[0].1.find("https://success.acme.example/g/").expect("a link") + "https://success.acme.example".len();
+    let path: String =
+        texts[0].1[begin..].chars().take_while(|c| *c == '/' || *c == '.' || c.is_ascii_alphanumeric()).collect();
+    let (status, page) = super::asking::open(&world, "2026-03-03T09:00:00Z", &path, None).await;
+    assert!(status.is_success() && page.contains("Four reports") && page.contains("2 March 2026"), "{page}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_evaluated_changes_nothing_and_what_is_missing_waits() {
     let world = World::new().await;
     let plan = "plan: p\nabout: x\ngoals:

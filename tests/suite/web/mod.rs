@@ -24,6 +24,7 @@ mod answers;
 mod approvals;
 mod connections;
 mod counters;
+mod customer_plans;
 mod customers;
 mod damaged_links;
 mod journeys;
