@@ -1,6 +1,7 @@
 """Keepwell as it is: the demo on a free port, in a folder of its own."""
 
 import html
+import json
 import os
 import re
 import shutil
@@ -132,6 +133,14 @@ class Demo:
             if not found:
                 raise RuntimeError(f"no mail of the demo has a link of the kind {kind}")
         return links
+
+    def plan_link(self):
+        """The path of the customer's page of a success plan, as the page of its account has it."""
+        goals = json.loads(self.command("goals", "--format", "json"))["goals"]
+        # One of which something was measured on the way shows most.
+        goal = max(goals, key=lambda goal: (bool(goal["milestones"]), goal["progress"] or 0))
+        account = urllib.parse.quote(goal["account"], safe="")
+        return re.search(re.escape(self.base) + r"(/g/[0-9a-f.]+)", self.get(f"/accounts/{account}")).group(1)
 
     def get(self, address):
         """The text of a page; for as long as nobody has to log in."""

@@ -93,9 +93,10 @@ def take_tour(page, strangers, routes, starts, inspection):
     """
     tour = Tour(routes, inspection)
     for start in starts:
-        tour.visit(strangers, start, lambda path: path.startswith(("/u/", "/p/", "/s/")))
+        tour.visit(strangers, start, lambda path: path.startswith(("/u/", "/p/", "/s/", "/g/")))
     tour.visit(page, "/")
     tour.look(page, "/accounts/nobody", "not found", 404)
     tour.look(strangers, "/u/damaged", "a damaged link", 404)
+    tour.look(strangers, "/g/damaged", "a damaged link to a plan", 404)
     tour.require_all(page)
     return len(tour.kinds)
