@@ -30,6 +30,9 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
             text = format!("{text}\n\n{link}");
         }
     }
+    if let (Some(_), Some(url)) = (&message.words, shared.config.pages_url()) {
+        text = lead_to_pages(&text, &url);
+    }
     let subject = message.subject.clone().unwrap_or_default();
     let rendered = Rendered { subject: subject.clone(), text: text.clone(), ..Rendered::default() };
     if message.shadow {
@@ -71,6 +74,12 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
         }
         Err(reason) => Prepared::ended(State::Failed, reason),
     })
+}
+
+/// Puts the address of the pages before the links of a Markdown text that begin
+/// with `/`. Values in it are no links: what would make one is escaped.
+fn lead_to_pages(text: &str, pages: &str) -> String {
+    text.replace("](/", &format!("]({pages}/"))
 }
 
 /// What the mail of a notice is made of.

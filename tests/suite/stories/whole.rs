@@ -74,6 +74,36 @@ async fn a_list_leaves_as_markdown_and_prints_names_literally() {
 }
 
 #[tokio::test]
+async fn links_of_a_list_mail_lead_to_the_pages() {
+    let steps = "  - email:\n      id: list\n      to: alerts_to\n      subject: Accounts\n      body: |\n        \
+        {% for account in matching %}\n        - [{{ account.name }}](/accounts/{{ account.id }})\n        {% endfor %}\n\n        \
+        [All](/kpis), [elsewhere](https://elsewhere.example/x)\n";
+    let keys = "for: portfolio\nmatching: account.mrr > 1";
+    for (config, account, all) in [
+        (
+            "web: { url: 'https://cs.acme.example' }\n",
+            "href=\"https://cs.acme.example/accounts/a%2F1\"",
+            "href=\"https://cs.acme.example/kpis\"",
+        ),
+        ("web: off\n", "x](/y)", "All"),
+    ] {
+        let world = World::over_smtp(config, Script::default()).await;
+        world.playbook(&playbook("list", keys, steps));
+        world.account("a/1", json!({ "name": "Star ](/evil) x](/y)", "mrr": 5 })).await;
+        world.run_at("2026-03-02T09:00:00Z").await;
+        let accepted = world.accepted();
+        assert_eq!(accepted.len(), 1, "{:?}", lines(&world.notices().await, "state reason"));
+        let (headers, body) = mime::split(&accepted[0].bytes);
+        let parts = mime::parts(&headers, &body);
+        let html = &parts.iter().find(|(kind, _)| kind.starts_with("text/html")).expect("a page").1;
+        for words in [account, all, "href=\"https://elsewhere.example/x\"", "Star ](/evil) x](/y)"] {
+            assert!(html.contains(words), "{words}: {html}");
+        }
+        assert_eq!(html.matches("href=").count(), if config.contains("off") { 1 } else { 3 }, "{html}");
+    }
+}
+
+#[tokio::test]
 async fn all_accounts_together_tell_when_a_share_rises() {
     let keys = "for: portfolio\nreentry: on_rematch\nwhen: (share_of(account.events(\"login\", 7) == 0) ?? 0) > 50";
     let steps = "  - notify: { id: tell, channel: alerts_to, text: '{{ share_of(account.events(\"login\", 7) == 0) | number }} percent are quiet' }\n  \
