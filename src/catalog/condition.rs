@@ -9,7 +9,7 @@ use super::Elsewhere;
 use super::documents::schema_beside;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position};
-use crate::facts::{CellPath, Layout, Schema, Subject};
+use crate::facts::{Layout, Schema, Subject};
 use crate::playbook::source::SourceSet;
 use crate::playbook::{self, Origin, Source};
 use crate::rule::{self, NamedSteps, Neighbours, Rule, Sandbox, Scope, Wanted};
@@ -57,7 +57,7 @@ impl Condition {
         };
         let rule = rule::compile(&source, Wanted::Verdict, &scope, &modules, &sandbox, &mut problems);
         let Some(rule) = rule.filter(|_| !problems.iter().any(Diagnostic::is_error)) else { return Err(problems) };
-        if let Some(cell) = rule.cells().iter().find(|cell| matches!(cell.path, CellPath::Population(_))) {
+        if let Some(cell) = rule.cells().iter().find(|cell| cell.path.is_about_all()) {
             let message = format!("`{cell}` is about all accounts together, and this condition is about one at a time");
             let help = "compare with the number itself";
             return Err(vec![source.error("KW0212", 1, 1, message).help(help)]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::action::{self, Reads};
 use crate::diagnostic::Diagnostic;
-use crate::facts::{Cell, CellPath, Layout, Subject};
+use crate::facts::{Cell, Layout, Subject};
 use crate::playbook::portfolio::Matching;
 use crate::playbook::{Playbook, Step};
 use crate::rule::{self, Modules, Rule, Sandbox, Scope, View, Wanted};
@@ -85,5 +85,5 @@ pub(super) fn check_steps(playbook: &Playbook, problems: &mut Vec<Diagnostic>) {
 
 /// Leaves what is asked about all accounts together.
 pub(super) fn keep_figures(reads: &mut Reads) {
-    reads.cells.retain(|cell| matches!(cell.path, CellPath::Population(_)));
+    reads.cells.retain(|cell| cell.path.is_about_all());
 }

@@ -122,6 +122,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0231", "a stage or tier that nothing reads"),
     ("KW0232", "two documents that say the stage or the tier"),
     ("KW0241", "no such plan, goal or milestone"),
+    ("KW0251", "no such KPI"),
     ("KW0301", "a template cannot be read"),
     ("KW0302", "a template names something unknown"),
     ("KW0303", "a template prints a value that can be missing"),

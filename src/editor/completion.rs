@@ -80,7 +80,7 @@ fn of_values(
     let in_quotes = text[..at].ends_with('"');
     let mut proposals = Proposals { start: at, candidates: Vec::new() };
     for shape in places(written.form, path).into_iter().flat_map(shapes) {
-        let scope = Scope::at(path, shape);
+        let scope = Scope::at(path, shape, written);
         let spot = match shape {
             Shape::Expression => Some(at_end(value, in_quotes)),
             Shape::Script => Some(at_end_of_script(value, in_quotes)),

@@ -11,7 +11,7 @@ use crate::action::kind;
 use crate::facts::{NameKind, Subject};
 use crate::playbook::reader::{NameOf, Shape};
 use crate::rule::ACTIONS;
-use crate::rule::functions::global::FREE;
+use crate::rule::functions::global::{FREE, FunctionPlace, KPI, KPI_CHANGE};
 use crate::rule::functions::{ParamKind, find};
 use crate::rule::reference::{ReferenceEntry, entries};
 use crate::rule::template::FILTERS;
@@ -25,22 +25,25 @@ pub(super) struct Scope {
     in_text: bool,
     /// It is the script of a step, which describes actions.
     in_script: bool,
+    /// It stands in a playbook about all accounts together.
+    in_portfolio: bool,
 }
 
 impl Scope {
-    pub fn at(path: &[PathPart], shape: Shape) -> Scope {
+    pub fn at(path: &[PathPart], shape: Shape, written: &Written) -> Scope {
         let key = |name: &str| path.iter().any(|part| matches!(part, PathPart::Key(key) if key == name));
         let is_entry = matches!(path, [PathPart::Key(key)] if key == "when") || key("once_per");
         Scope {
             in_enrollment: !is_entry,
             in_text: matches!(shape, Shape::Template | Shape::Localized),
             in_script: matches!(shape, Shape::Script),
+            in_portfolio: written.is_for_portfolio(),
         }
     }
 
     /// Inside of a shared function, which may be called from anywhere.
     pub fn of_function() -> Scope {
-        Scope { in_enrollment: true, in_text: false, in_script: false }
+        Scope { in_enrollment: true, in_text: false, in_script: false, in_portfolio: false }
     }
 }
 
@@ -109,7 +112,12 @@ pub(super) fn globals(scope: &Scope, surroundings: &Surroundings, but: Option<&s
     let known = entries(surroundings.schema());
     let functions = known.iter().filter(|entry| entry.kind == "function");
     let is_there = |entry: &&ReferenceEntry| {
-        FREE.iter().any(|free| free.name == entry.name && (scope.in_enrollment || !free.after_entry))
+        let has_place = |place: FunctionPlace| match place {
+            FunctionPlace::Everywhere => true,
+            FunctionPlace::Enrollment => scope.in_enrollment,
+            FunctionPlace::Portfolio => scope.in_portfolio,
+        };
+        FREE.iter().any(|free| free.name == entry.name && has_place(free.place))
     };
     found.extend(functions.filter(is_there).map(|entry| candidate(entry, &entry.name)));
     let modules = surroundings.modules().filter(|module| Some(*module) != but).map(|module| {
@@ -230,6 +238,10 @@ fn texts(role: &TextRole, surroundings: &Surroundings, written: &Written) -> Vec
         TextRole::Argument(call) if call.of.is_empty() => match call.name.as_str() {
             "period" => words(&["week", "month", "quarter", "year"]),
             "in_season" => words(&surroundings.seasons().collect::<Vec<_>>()),
+            KPI | KPI_CHANGE if call.argument == 0 => {
+                let kpis = surroundings.kpis().into_iter();
+                kpis.map(|id| Candidate::new(CandidateKind::Name, id, "A KPI.")).collect()
+            }
             function => {
                 let steps = written.named_by(function).into_iter();
                 steps.map(|(id, _)| Candidate::new(CandidateKind::Name, id, "A step of this playbook.")).collect()

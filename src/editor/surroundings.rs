@@ -15,6 +15,7 @@ use crate::playbook::reader::{Form, NameOf};
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
 use crate::playbook::yaml::Node;
 use crate::playbook::{Playbook, Step, StepBody, SubjectKind};
+use crate::rule::functions::global::KPI;
 
 /// What is known beside the text that is being written.
 #[derive(Debug)]
@@ -92,6 +93,12 @@ impl Surroundings {
         self.playbooks.iter().find(|file| catalog::claimed_id(&file.text).is_some_and(|known| known == id))
     }
 
+    /// The ids of the KPIs that documents make.
+    pub(super) fn kpis(&self) -> Vec<String> {
+        let is_kpi = |file: &&SourceFile| claimed_kind(&file.text).is_some_and(|kind| kind.word == KPI);
+        self.playbooks.iter().filter(is_kpi).filter_map(|file| catalog::claimed_id(&file.text)).collect()
+    }
+
     /// The labels that the steps of any playbook set.
     pub(super) fn labels(&self) -> &BTreeSet<String> {
         &self.labels
@@ -150,6 +157,11 @@ impl Written {
     /// Whether it is for contacts.
     pub fn is_for_contacts(&self) -> bool {
         self.playbook.as_ref().is_some_and(|playbook| playbook.subject == SubjectKind::Contact)
+    }
+
+    /// Whether it is about all accounts together.
+    pub fn is_for_portfolio(&self) -> bool {
+        self.playbook.as_ref().is_some_and(|playbook| playbook.subject == SubjectKind::Portfolio)
     }
 
     /// Its steps with what each is, in words.

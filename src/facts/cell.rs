@@ -1,5 +1,5 @@
-//! The address of a value: a column, a trait, a call of a fact function, or a
-//! question about all subjects together.
+//! The address of a value: a column, a trait, a call of a fact function, a
+//! question about all subjects together, or a recorded figure.
 
 use std::any::Any;
 use std::cmp::Ordering;
@@ -7,6 +7,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::kpi::KpiQuestion;
 use super::property_filter::PropertyFilter;
 use super::subject::Subject;
 
@@ -30,6 +31,8 @@ pub enum CellPath {
     /// A question about all subjects together. The subject of the cell says of
     /// which kind they are.
     Population(PopulationCall),
+    /// A recorded figure about all accounts. The subject of the cell means nothing.
+    Kpi(KpiQuestion),
 }
 
 impl CellPath {
@@ -39,6 +42,11 @@ impl CellPath {
             CellPath::Ago { path, .. } => path,
             path => path,
         }
+    }
+
+    /// Whether it is about all subjects together, so that no row of one answers it.
+    pub fn is_about_all(&self) -> bool {
+        matches!(self, CellPath::Population(_) | CellPath::Kpi(_))
     }
 
     /// The same that many days earlier; itself without days.
@@ -75,15 +83,17 @@ impl Cell {
 impl fmt::Display for Cell {
     /// As an author would write it: `account.events("login", 30)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let CellPath::Population(call) = &self.path {
-            return f.write_str(call.text());
+        match &self.path {
+            CellPath::Population(call) => return f.write_str(call.text()),
+            CellPath::Kpi(question) => return write!(f, "{question}"),
+            _ => {}
         }
         write!(f, "{}.", self.subject.name())?;
         if let CellPath::Ago { days, .. } = &self.path {
             write!(f, "ago({days}).")?;
         }
         match self.path.whenever() {
-            CellPath::Ago { .. } | CellPath::Population(_) => Ok(()),
+            CellPath::Ago { .. } | CellPath::Population(_) | CellPath::Kpi(_) => Ok(()),
             CellPath::Column(name) => write!(f, "{name}"),
             CellPath::Trait(key) => write!(f, "traits.{key}"),
             CellPath::Call { function, args } => {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::cell::Cell;
+use super::cell::{Cell, CellPath};
+use super::kpi::KpiQuestion;
 use super::subject::{Subject, SubjectId};
 use super::value::Value;
 use crate::clock::Instant;
@@ -57,6 +58,14 @@ impl Layout {
 
     pub fn cells(&self) -> &[Cell] {
         &self.cells
+    }
+
+    /// What is asked of recorded figures, each with its position.
+    pub fn kpi_questions(&self) -> impl Iterator<Item = (usize, &KpiQuestion)> {
+        self.cells.iter().enumerate().filter_map(|(at, cell)| match &cell.path {
+            CellPath::Kpi(question) => Some((at, question)),
+            _ => None,
+        })
     }
 
     /// The position of a cell, if it belongs to the layout.

@@ -292,7 +292,8 @@ fn build(
 ) -> Result<(World, Vec<OtherAccount>), Vec<Diagnostic>> {
     let start = case.at.to_utc();
     let mut reader = Reader::new(playbook, case);
-    let world = World::new(playbook, &case.fixtures, schema, &mut reader);
+    let mut world = World::new(playbook, &case.fixtures, schema, &mut reader);
+    world.apply_kpis(&case.kpis, start, &mut reader);
     let mut others = Vec::new();
     for (number, member) in case.population.iter().enumerate() {
         let mut other = World::new(playbook, &member.fixtures, schema, &mut reader);
@@ -304,7 +305,9 @@ fn build(
     let mut later = world.clone();
     for change in &case.then {
         // The offsets an author can write are bounded.
-        later.change(&change.fixtures, schema, moment(start, change.after), &mut reader);
+        let at = moment(start, change.after);
+        later.change(&change.fixtures, schema, at, &mut reader);
+        later.apply_kpis(&change.kpis, at, &mut reader);
     }
     if reader.problems.is_empty() { Ok((world, others)) } else { Err(reader.problems) }
 }

@@ -20,16 +20,19 @@ pub(super) fn find_unused(playbook: &ReadyPlaybook, case: &Case, schema: &Schema
     };
     let later = case.then.iter().map(|change| &change.fixtures);
     let others = case.population.iter().map(|member| &member.fixtures);
-    for given in std::iter::once(&case.fixtures).chain(later).chain(others) {
-        for (what, name, at) in names(given) {
-            if read.contains(name) {
-                continue;
-            }
-            if let Some(near) = nearest(name, read.iter().map(String::as_str)) {
-                let message = format!("the playbook asks for no {what} `{}`", short(name));
-                warn(at, message, format!("did you mean `{near}`?"));
-            }
+    let kpis = case.kpis.iter().chain(case.then.iter().flat_map(|change| &change.kpis));
+    let kpis = kpis.map(|one| ("KPI", one.key.as_str(), one.key_place));
+    let given = std::iter::once(&case.fixtures).chain(later).chain(others);
+    for (what, name, at) in given.clone().flat_map(names).chain(kpis) {
+        if read.contains(name) {
+            continue;
         }
+        if let Some(near) = nearest(name, read.iter().map(String::as_str)) {
+            let message = format!("the playbook asks for no {what} `{}`", short(name));
+            warn(at, message, format!("did you mean `{near}`?"));
+        }
+    }
+    for given in given {
         let status = given.account.iter().find(|column| column.key == "status");
         if let Some(Entry { node, .. }) = status
             && let Some(text) = node.as_text()
@@ -75,6 +78,9 @@ fn names_read(playbook: &ReadyPlaybook) -> BTreeSet<String> {
         _ => vec![cell.clone()],
     };
     for cell in cells.flat_map(of_others) {
+        if let CellPath::Kpi(question) = &cell.path {
+            names.insert(question.id.clone());
+        }
         if let CellPath::Call { args, .. } = cell.path.whenever() {
             for arg in args {
                 match arg {

@@ -87,6 +87,20 @@ impl Neighbours {
         Some((format!("there is no success plan \"{id}\""), help))
     }
 
+    /// What to say of a KPI that no document makes: the message and the help.
+    pub(crate) fn describe_unknown_kpi(&self, id: &str) -> Option<(String, String)> {
+        let is_kpi = |document: &&Document| matches!(document.body, DocumentBody::Kpi(_));
+        let kpis: Vec<&str> = self.documents.as_ref()?.iter().filter(is_kpi).map(|document| &*document.id).collect();
+        if kpis.contains(&id) {
+            return None;
+        }
+        let help = match nearest(id, kpis) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("a file that begins with `kpi: {id}` makes it"),
+        };
+        Some((format!("there is no KPI \"{id}\""), help))
+    }
+
     /// The names by which answers can be asked for: scores, and surveys by their ids.
     pub(crate) fn answers(&self) -> impl Iterator<Item = &str> {
         let own = self.surveys.iter().flat_map(|survey| [Some(survey.id.as_str()), survey.score_name()]).flatten();

@@ -11,7 +11,7 @@ use crate::action::People;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::{Instant, WorkStopwatch};
 use crate::evaluation::matching::MatchingAccounts;
-use crate::facts::{Facts, Matching, SubjectId, Value};
+use crate::facts::{Facts, KpiQuestion, Matching, SubjectId, Value};
 use crate::rule::population::PopulationCells;
 use crate::store::customers::facts::{self, FactQuery, SubjectWindow};
 
@@ -42,12 +42,14 @@ pub(crate) async fn fetch(
     };
     let there: HashSet<String> = subjects(shared, loaded).await?.into_iter().map(|one| one.contact).collect();
     let population = PopulationCells::of(query.layout());
+    let (kpi_places, questions): (Vec<usize>, Vec<&KpiQuestion>) = query.layout().kpi_questions().unzip();
+    let kpis = shared.store.answer_kpi_questions(&questions, at).await?;
     let seen = windows.iter().map(|window| {
         if !window.account.is_empty() || !there.contains(&window.contact) {
             return None;
         }
         let matching = lists.remove(&window.contact).unwrap_or_default();
-        let facts = Facts {
+        let mut facts = Facts {
             account: String::new(),
             contact: window.contact.clone(),
             as_of: at,
@@ -55,7 +57,13 @@ pub(crate) async fn fetch(
             values: vec![Value::Null; query.layout().cells().len()],
             matching: portfolio.matching.is_some().then_some(matching),
         };
-        Some(population.as_ref().map_or_else(|| facts.clone(), |cells| cells.fill(facts.clone(), &figures)))
+        for (place, value) in kpi_places.iter().zip(&kpis) {
+            facts.values[*place] = value.map_or(Value::Null, Value::Float);
+        }
+        Some(match &population {
+            Some(cells) => cells.fill(facts, &figures),
+            None => facts,
+        })
     });
     Ok(seen.collect())
 }

@@ -13,6 +13,7 @@ pub static CASE: Form = Form::new(
         FIXTURES,
         WORLD,
         &[
+            KPIS,
             Key::new(
                 "budget",
                 Shape::Either(&[OFF, Shape::Form(&BUDGET)]),
@@ -69,6 +70,15 @@ const POPULATION: Key = Key::new(
     "Other accounts, for what is asked about all together: `[ { account: { mrr: 900 }, times: 20 } ]`.",
 );
 
+/// Recorded figures of documents.
+const KPIS: Key = Key::new(
+    "kpis",
+    Shape::Map { keys: KeyNames::Pattern(""), of: &FIGURES, least: 0 },
+    "Recorded figures by the ids of their KPIs, for `kpi` and `kpi_change`: `{ churn-rate: 2.5 }`, or several by their times, `{ churn-rate: { -7d: 2, 0d: 2.5 } }`; `none` is one that could not be made.",
+);
+const FIGURES: Shape = Shape::Either(&[A_FIGURE, Shape::Map { keys: KeyNames::Pattern(""), of: &A_FIGURE, least: 0 }]);
+const A_FIGURE: Shape = Shape::Either(&[Shape::Number, Shape::TextOrNothing]);
+
 /// What the columns of the account were before.
 const PAST: Key = Key::new(
     "past",
@@ -101,6 +111,7 @@ pub static CHANGE: Form = Form::new(
     &[
         FIXTURES,
         &[
+            KPIS,
             Key::new("done", ONE_OR_MORE_STEPS, "The task step, or several, that a person completes."),
             Key::new(
                 "outcome",

@@ -39,6 +39,8 @@ pub struct Case {
     pub fixtures: Fixtures,
     /// Accounts beside the case's own, for what is asked about all together.
     pub population: Vec<Member>,
+    /// Recorded figures by the ids of their KPIs: one of `at`, or several by their times.
+    pub kpis: Vec<Entry>,
     /// What the case says of the attention budget; without it there is none.
     pub budget: Budget,
     /// What it says of quiet hours.
@@ -108,6 +110,8 @@ pub struct Change {
     /// Seconds after `at`.
     pub after: i64,
     pub fixtures: Fixtures,
+    /// Figures that were recorded since, as in the case.
+    pub kpis: Vec<Entry>,
     /// Ids of task steps a person completes.
     pub done: Vec<String>,
     /// Task step id to the outcome chosen; completes the task too.

@@ -41,6 +41,7 @@ impl CaseReader<'_> {
         let at = instant(&mut fields);
         let fixtures = Fixtures { past: self.past(&mut fields), ..self.fixtures(&mut fields) };
         let population = self.population(&mut fields);
+        let kpis = fields.mapping("kpis").map(<[Entry]>::to_vec).unwrap_or_default();
         let budget = match fields.take("budget") {
             Some(node) => Budget::read(self.file, node, Budget::OFF, fields.problems()),
             None => Budget::OFF,
@@ -57,7 +58,7 @@ impl CaseReader<'_> {
             return None;
         }
         let name = name.to_owned();
-        Some(Case { name, place, at: at?, fixtures, population, budget, quiet_hours, then, variants, expect })
+        Some(Case { name, place, at: at?, fixtures, population, kpis, budget, quiet_hours, then, variants, expect })
     }
 
     pub fn fixtures(&self, fields: &mut Fields<'_, '_>) -> Fixtures {
@@ -146,6 +147,7 @@ impl CaseReader<'_> {
             };
             let mut inner = Fields::new(self.file, &entry.node, &CHANGE, fields.problems());
             let fixtures = self.fixtures(&mut inner);
+            let kpis = inner.mapping("kpis").map(<[Entry]>::to_vec).unwrap_or_default();
             let done = words(&mut inner, "done");
             let at = inner.value_place("done");
             for id in &done {
@@ -178,7 +180,7 @@ impl CaseReader<'_> {
                 }
             }
             inner.finish();
-            changes.push(Change { after, fixtures, done, outcomes, answers });
+            changes.push(Change { after, fixtures, kpis, done, outcomes, answers });
         }
         changes.sort_by_key(|change| change.after);
         changes

@@ -66,7 +66,7 @@ impl ConstantFacts {
                     _ => {}
                 },
                 (CellPath::Population(_), _) => facts.always.push((cell.to_string(), END_OF_PERIOD)),
-                (CellPath::Ago { .. }, _) => {}
+                (CellPath::Ago { .. } | CellPath::Kpi(_), _) => {}
             }
         }
         facts

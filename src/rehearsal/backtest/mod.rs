@@ -188,6 +188,7 @@ impl ReplayedPlaybook {
             at: first.fixed_offset(),
             fixtures: Fixtures::default(),
             population: Vec::new(),
+            kpis: Vec::new(),
             budget: config.budget.clone(),
             quiet_hours: config.quiet_hours.clone(),
             then: Vec::new(),

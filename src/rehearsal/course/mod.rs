@@ -340,6 +340,7 @@ impl<'a> Course<'a> {
         // Its mistakes were reported before the play began.
         let mut reader = Reader::new(self.playbook, self.case);
         self.world.change(&change.fixtures, self.schema, now, &mut reader);
+        self.world.apply_kpis(&change.kpis, now, &mut reader);
         self.forget_people();
         for answer in &change.answers {
             self.answer(answer, now);

@@ -24,7 +24,10 @@ impl Course<'_> {
             Some(_) => Some(self.matching(&contact, now)?),
             None => None,
         };
-        let values = vec![Value::Null; layout.cells().len()];
+        let mut values = vec![Value::Null; layout.cells().len()];
+        for (place, question) in layout.kpi_questions() {
+            values[place] = question.answer(&self.world.kpis, now);
+        }
         let facts = Facts { account: String::new(), contact, as_of: now, layout: Arc::clone(layout), values, matching };
         self.population.fill(&self.world, facts, self.schema)
     }

@@ -76,7 +76,7 @@ enum Count {
 fn count_of(cell: &Cell) -> Option<Count> {
     match &cell.path {
         CellPath::Column(_) | CellPath::Trait(_) => Some(Count::Constant),
-        CellPath::Ago { .. } | CellPath::Population(_) => None,
+        CellPath::Ago { .. } | CellPath::Population(_) | CellPath::Kpi(_) => None,
         CellPath::Call { function, .. } if function.starts_with("days_since_") => Some(Count::Days),
         CellPath::Call { args, .. } => {
             let moves = args.iter().any(|arg| matches!(arg, Arg::Int(_) | Arg::SinceEntry | Arg::SinceStep));

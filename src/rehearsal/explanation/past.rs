@@ -63,7 +63,7 @@ fn recorded(cell: &Cell, schema: &Schema, row: Option<&Json>) -> Record {
         (CellPath::Population(_), _) => Record::Missing,
         // Who has a role and an address is not recorded.
         (CellPath::Call { function: "contacts" | "left", .. }, _) => Record::Missing,
-        (CellPath::Call { .. } | CellPath::Ago { .. }, _) => Record::Needless,
+        (CellPath::Call { .. } | CellPath::Ago { .. } | CellPath::Kpi(_), _) => Record::Needless,
     }
 }
 

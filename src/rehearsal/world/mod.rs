@@ -16,12 +16,13 @@ use crate::action::People;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::facts::history::{ChangeRecord, ContactRecord, EnrollmentRecord, LabelRecord};
-use crate::facts::{Csm, History, Schema, Standing, SubjectId, Value};
+use crate::facts::{Csm, History, KpiRecord, Schema, Standing, SubjectId, Value};
 use crate::playbook::SubjectKind;
 use crate::playbook::case::Fixtures;
 use crate::playbook::yaml::Entry;
 
 mod contacts;
+mod kpis;
 mod past;
 mod people;
 mod plans;
@@ -48,6 +49,8 @@ pub(super) struct World {
     /// The CSM's columns by name, whether or not the account has one now.
     csm: BTreeMap<String, Value>,
     csm_traits: serde_json::Map<String, serde_json::Value>,
+    /// The figures that documents have recorded.
+    pub kpis: Vec<KpiRecord>,
 }
 
 impl World {
@@ -72,6 +75,7 @@ impl World {
             people: People::default(),
             csm: BTreeMap::new(),
             csm_traits: serde_json::Map::new(),
+            kpis: Vec::new(),
         };
         let mut default = |name: &str, value: Value| {
             if schema.account.iter().any(|column| column.name == name) {
@@ -130,7 +134,8 @@ impl World {
             columns.insert("timezone".to_owned(), text(&csm.timezone));
         }
         let csm_traits = csm.map(|csm| csm.traits.clone()).unwrap_or_default();
-        let mut world = World { subject, history, people: People::default(), csm: columns, csm_traits };
+        let mut world =
+            World { subject, history, people: People::default(), csm: columns, csm_traits, kpis: Vec::new() };
         world.gather_people();
         if csm.is_none() {
             (world.people.csm, world.people.manager) = (None, None);

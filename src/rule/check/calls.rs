@@ -84,6 +84,7 @@ impl Checker<'_> {
                     _ => gives(Kind::Bool, false),
                 }
             }
+            (global::KPI | global::KPI_CHANGE, args) => self.kpi(name, args, text, position),
             _ if global::find(name).is_some() => {
                 self.problem("KW0205", position, format!("`{name}` takes one argument"), None);
                 self.unknown(text, position)

@@ -25,8 +25,8 @@ const MEANINGFUL: [&str; 9] = [
 /// Why a cell cannot be answered, if the store lacks what it needs.
 pub(crate) fn missing_for(cell: &Cell, schema: &Schema) -> Option<MissingRelation> {
     let absent = match &cell.path {
-        // What it reads of each member is looked at there.
-        CellPath::Column(_) | CellPath::Population(_) => return None,
+        // What is asked of each member is looked at there, and a figure is recorded in any case.
+        CellPath::Column(_) | CellPath::Population(_) | CellPath::Kpi(_) => return None,
         CellPath::Ago { path, .. } => match &**path {
             CellPath::Call { .. } => {
                 return missing_for(&Cell { subject: cell.subject, path: (**path).clone() }, schema);

@@ -3,7 +3,7 @@
 //!
 //! `checker` is the check under way and `kind` what it says of a part;
 //! `expressions` walks over an expression, with `operators`, `calls`, `methods`,
-//! `properties`, `ago`, `choices`, `plan_link` and `how_many` for its parts and `guards` for what a
+//! `properties`, `ago`, `kpi`, `choices`, `plan_link` and `how_many` for its parts and `guards` for what a
 //! clause proves. `constant_clauses` warns of what is always the same, `open_windows`
 //! of what is true for ever after, `missing_relations` of what the customer store lacks. `script` does it for
 //! the scripts of `run` steps, with `script_calls` and `script_lints`.
@@ -18,6 +18,7 @@ pub(crate) mod expressions;
 pub(crate) mod guards;
 pub(crate) mod how_many;
 pub(crate) mod kind;
+mod kpi;
 pub(crate) mod methods;
 pub(crate) mod missing_relations;
 pub(crate) mod open_windows;

@@ -10,6 +10,7 @@ use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::plan_link::PlanLinks;
 use crate::playbook::season::Seasons;
 use crate::playbook::{Layout, Origin, Source};
+use crate::rule::functions::global::{KPI, KPI_CHANGE};
 use crate::rule::place::place;
 use crate::rule::population::Measure;
 use crate::rule::{foreign_syntax, rhai_messages};
@@ -140,7 +141,7 @@ fn is_name(module: &str) -> bool {
         && module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Where population functions can stand instead.
+/// Where what is about all accounts can stand instead.
 const IN_EXPRESSIONS: &str = "write it where the script is called, and give the script its value";
 
 /// The names that functions read and call, those of methods included.
@@ -169,6 +170,16 @@ fn unknown_calls(ast: &AST, file: &str, problems: &mut Vec<Diagnostic>) {
         {
             let (line, column) = place(*at);
             let message = format!("`{name}` is not available in a script");
+            let problem = Diagnostic::error("KW0212", file, Position { line, column }, message);
+            problems.push(problem.help(IN_EXPRESSIONS));
+        }
+        if let Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) = path.last()
+            && [KPI, KPI_CHANGE].contains(&call.name.as_str())
+            && call.namespace.is_empty()
+            && !own.contains(&call.name.as_str())
+        {
+            let (line, column) = place(*at);
+            let message = format!("`{}` is not available in a script", call.name);
             let problem = Diagnostic::error("KW0212", file, Position { line, column }, message);
             problems.push(problem.help(IN_EXPRESSIONS));
         }

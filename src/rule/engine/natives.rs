@@ -11,9 +11,10 @@ use super::names::{Since, SubjectRef, cell};
 use super::operators::needs;
 use super::value::{Span, describe, texts, to_dynamic};
 use crate::clock::Instant;
-use crate::facts::{Arg, Cell, CellPath, Subject, time};
+use crate::facts::{Arg, Cell, CellPath, KpiQuestion, Subject, time};
 use crate::plan_link::PlanLinks;
 use crate::playbook::season::Seasons;
+use crate::rule::functions::global::{KPI, KPI_CHANGE};
 use crate::rule::functions::{FUNCTIONS, has_plan};
 use crate::rule::property_literal::of_map;
 
@@ -22,6 +23,7 @@ pub(crate) fn register(engine: &mut Engine) {
     register_time(engine);
     register_progress(engine);
     register_facts(engine);
+    register_kpis(engine);
 }
 
 fn register_time(engine: &mut Engine) {
@@ -121,6 +123,16 @@ fn register_progress(engine: &mut Engine) {
             Ok(outcome.map_or(Dynamic::UNIT, |text| Dynamic::from(text.clone())))
         })
     });
+}
+
+fn register_kpis(engine: &mut Engine) {
+    engine.register_fn(KPI, |id: ImmutableString| kpi(&id, None));
+    engine.register_fn(KPI_CHANGE, |id: ImmutableString, days: i64| kpi(&id, Some(days)));
+}
+
+fn kpi(id: &str, days: Option<i64>) -> Result<Dynamic, Box<EvalAltResult>> {
+    let path = CellPath::Kpi(KpiQuestion { id: id.to_owned(), days });
+    look_up(|current| current.cell(&Cell { subject: Subject::Account, path }))
 }
 
 fn register_facts(engine: &mut Engine) {

@@ -60,7 +60,7 @@ fn of_path(cell: &Cell, path: &CellPath, history: &History) -> Option<Vec<Instan
             }
             Some(instants)
         }
-        CellPath::Population(_) => None,
+        CellPath::Population(_) | CellPath::Kpi(_) => None,
         CellPath::Ago { days, path } => Some(later(of_path(cell, path, history)?, *days)),
         CellPath::Call { function, args } => {
             let function = super::find(function).filter(|function| function.is_steady())?;
@@ -88,7 +88,7 @@ pub fn change_times_of_day(cell: &Cell, history: &History) -> Option<Vec<Instant
     }
     match path {
         CellPath::Column(_) | CellPath::Trait(_) => Some(Vec::new()),
-        CellPath::Population(_) | CellPath::Ago { .. } => None,
+        CellPath::Population(_) | CellPath::Kpi(_) | CellPath::Ago { .. } => None,
         CellPath::Call { function, args } => {
             let mut instants = records_read(cell, super::find(function)?, args, history);
             instants.extend(history.own_instants());

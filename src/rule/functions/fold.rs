@@ -43,7 +43,7 @@ pub fn fold_facts(
         .map(|cell| {
             let unknown = || FoldError::from(UnknownCell(cell.clone()));
             // One account does not say it: whoever knows the others fills it in.
-            if let CellPath::Population(_) = &cell.path {
+            if cell.path.is_about_all() {
                 return Ok(Value::Null);
             }
             let whose = match cell.subject {
@@ -55,7 +55,7 @@ pub fn fold_facts(
             match &cell.path {
                 CellPath::Column(name) => whose.column(cell, name, schema, as_of),
                 CellPath::Trait(key) => Ok(whose.attribute(key, as_of)),
-                CellPath::Population(_) => Err(unknown()),
+                CellPath::Population(_) | CellPath::Kpi(_) => Err(unknown()),
                 CellPath::Ago { days, path } => {
                     whose.earlier(path, days_back(as_of, *days), schema).ok_or_else(unknown)
                 }
@@ -112,7 +112,7 @@ impl SubjectHistory<'_> {
     /// As of an earlier instant; `None` when nothing says what it was then.
     fn earlier(&self, path: &CellPath, then: Instant, schema: &Schema) -> Option<Value> {
         match path {
-            CellPath::Ago { .. } | CellPath::Population(_) => None,
+            CellPath::Ago { .. } | CellPath::Population(_) | CellPath::Kpi(_) => None,
             CellPath::Call { function, args } => {
                 let function = find(function).filter(|function| function.has_past())?;
                 if args.iter().any(|arg| matches!(arg, Arg::SinceEntry | Arg::SinceStep)) {

@@ -18,9 +18,23 @@ pub struct FreeFunction {
     pub summary: &'static str,
     /// Shown to authors, and tested.
     pub example: Example,
-    /// Whether it needs an enrollment, so that `when` cannot use it.
-    pub after_entry: bool,
+    pub place: FunctionPlace,
 }
+
+/// Where a function can be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FunctionPlace {
+    Everywhere,
+    /// Where there is an enrollment, so not in `when`.
+    Enrollment,
+    /// In a playbook `for: portfolio`, where it is about all accounts together.
+    Portfolio,
+}
+
+/// The recorded figure of a KPI.
+pub const KPI: &str = "kpi";
+/// How much it has changed.
+pub const KPI_CHANGE: &str = "kpi_change";
 
 /// The instant of the facts, as expressions name it.
 pub const NOW: &str = "now";
@@ -29,8 +43,17 @@ pub const NOW: &str = "now";
 pub const CLOCK_FUNCTIONS: [&str; 7] =
     ["days_since", "days_until", "hours_since", "hours_until", "period", "in_season", "plan_link"];
 
+macro_rules! place_or {
+    () => {
+        FunctionPlace::Everywhere
+    };
+    ($place:ident) => {
+        FunctionPlace::$place
+    };
+}
+
 macro_rules! functions {
-    ($($name:ident $params:literal $(after_entry $after:literal)? gives $gives:expr, nullable $nullable:literal, $summary:literal,
+    ($($name:ident $params:literal $(only $place:ident)? gives $gives:expr, nullable $nullable:literal, $summary:literal,
        $example:literal: $meaning:literal;)*) => {
         /// Every such function, in the order of the reference.
         pub const FREE: &[FreeFunction] = &[$(FreeFunction {
@@ -40,7 +63,7 @@ macro_rules! functions {
             nullable: $nullable,
             summary: $summary,
             example: Example { expression: $example, meaning: $meaning },
-            after_entry: false $(|| $after)?,
+            place: place_or!($($place)?),
         }),*];
     };
 }
@@ -123,16 +146,23 @@ functions! {
         "The address at which the customer sees that success plan of the account, for a mail or a task; it leads there for 180 days. \
          None where the account does not have the plan.",
         "plan_link(\"first-success\") == none": "The account does not have that plan.";
-    done "(step)" after_entry true gives Some(Type::Bool), nullable false,
+    kpi "(id)" only Portfolio gives Some(Type::Float), nullable true,
+        "The latest recorded figure of the document `kpi: id`; none before the first one, and where there was no figure.",
+        "(kpi(\"churn-rate\") ?? 0) > 3": "More than 3 percent of the customers left within a month.";
+    kpi_change "(id, days)" only Portfolio gives Some(Type::Float), nullable true,
+        "By how much the recorded figure has changed against the latest one of at least that many days before, in its own unit; \
+         none where none was made in as many days before that, or its unit was another.",
+        "(kpi_change(\"churn-rate\", 7) ?? 0) > 0.5": "The churn rate is half a point higher than a week ago.";
+    done "(step)" only Enrollment gives Some(Type::Bool), nullable false,
         "Whether a person completed the task of that step.",
         "done(\"call\")": "The call has been made.";
-    outcome "(step)" after_entry true gives Some(Type::Text), nullable true,
+    outcome "(step)" only Enrollment gives Some(Type::Text), nullable true,
         "The outcome that was chosen for the task of that step; none until then.",
         "outcome(\"call\") == \"reached\"": "Somebody was reached.";
-    sent "(step)" after_entry true gives Some(Type::Bool), nullable false,
+    sent "(step)" only Enrollment gives Some(Type::Bool), nullable false,
         "Whether the mail server accepted a mail of that step.",
         "sent(\"nudge\")": "The nudge is on its way.";
-    answer "(step)" after_entry true gives Some(Type::Int), nullable true,
+    answer "(step)" only Enrollment gives Some(Type::Int), nullable true,
         "The latest answer to that survey: its score as a whole number, or its text; none until then.",
         "(answer(\"why\") ?? 10) <= 6": "They are not likely to recommend us.";
 }

@@ -20,7 +20,7 @@ pub fn names_of(cell: &Cell) -> Vec<(NameKind, Cow<'_, str>)> {
             texts.chain(properties).collect()
         }
         CellPath::Population(call) => call.reads().iter().flat_map(names_of).collect(),
-        CellPath::Column(_) | CellPath::Ago { .. } => Vec::new(),
+        CellPath::Column(_) | CellPath::Ago { .. } | CellPath::Kpi(_) => Vec::new(),
     }
 }
 
@@ -50,7 +50,7 @@ pub fn scores_of(cell: &Cell) -> Vec<&str> {
     let (function, args) = match cell.path.whenever() {
         CellPath::Call { function, args } => (function, args),
         CellPath::Population(call) => return call.reads().iter().flat_map(scores_of).collect(),
-        CellPath::Column(_) | CellPath::Trait(_) | CellPath::Ago { .. } => return Vec::new(),
+        CellPath::Column(_) | CellPath::Trait(_) | CellPath::Ago { .. } | CellPath::Kpi(_) => return Vec::new(),
     };
     let pairs = super::find(function).and_then(|function| pair(function, args)).unwrap_or_default();
     let is_score = |param: &Param| param.names == Some(NameKind::Score) || param.kind == ParamKind::OwnScore;
@@ -65,7 +65,7 @@ pub fn plans_of(cell: &Cell) -> Option<Vec<&str>> {
             let plans: Option<Vec<Vec<&str>>> = call.reads().iter().map(plans_of).collect();
             return plans.map(|plans| plans.into_iter().flatten().collect());
         }
-        CellPath::Column(_) | CellPath::Trait(_) | CellPath::Ago { .. } => return Some(Vec::new()),
+        CellPath::Column(_) | CellPath::Trait(_) | CellPath::Ago { .. } | CellPath::Kpi(_) => return Some(Vec::new()),
     };
     let Some(function) = super::find(function) else { return Some(Vec::new()) };
     if !function.params().iter().any(|param| param.kind == ParamKind::OwnPlan) {
@@ -87,7 +87,7 @@ pub fn standings_of(cell: &Cell) -> Vec<Standing> {
             Standing::ALL.into_iter().filter(reads).collect()
         }
         CellPath::Population(call) => call.reads().iter().flat_map(standings_of).collect(),
-        CellPath::Trait(_) | CellPath::Ago { .. } => Vec::new(),
+        CellPath::Trait(_) | CellPath::Ago { .. } | CellPath::Kpi(_) => Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use crate::clock::Instant;
+use crate::facts::KpiQuestion;
 use crate::store::Store;
 
 /// A figure to write.
@@ -78,6 +79,44 @@ impl Store {
              order by k.id collate \"C\""
         );
         sqlx::query_as(sqlx::AssertSqlSafe(latest)).bind(until).fetch_all(self.pool()).await
+    }
+
+    /// The answers to questions as of an instant, in the same order; `None` where there
+    /// is no figure, or none to compare it with.
+    pub async fn answer_kpi_questions(
+        &self,
+        questions: &[&KpiQuestion],
+        as_of: Instant,
+    ) -> sqlx::Result<Vec<Option<f64>>> {
+        if questions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<&str> = questions.iter().map(|question| question.id.as_str()).collect();
+        let are_changes: Vec<bool> = questions.iter().map(|question| question.days.is_some()).collect();
+        let windows = questions.iter().map(|question| question.earlier_window(as_of).unzip());
+        let (after, until): (Vec<Option<Instant>>, Vec<Option<Instant>>) = windows.unzip();
+        sqlx::query_scalar(
+            "select case when q.is_change then now.value - before.value else now.value end
+             from unnest($1::text[], $2::bool[], $3::timestamptz[], $4::timestamptz[])
+                 with ordinality as q (id, is_change, after, until, place)
+             left join lateral (
+                 select k.value, k.unit from keepwell.kpis k
+                 where k.id = q.id and k.at <= $5
+                 order by k.at desc limit 1) now on true
+             left join lateral (
+                 select k.value from keepwell.kpis k
+                 where q.is_change and k.id = q.id and k.unit = now.unit and k.value is not null
+                     and k.at > q.after and k.at <= q.until
+                 order by k.at desc limit 1) before on true
+             order by q.place",
+        )
+        .bind(ids)
+        .bind(are_changes)
+        .bind(after)
+        .bind(until)
+        .bind(as_of)
+        .fetch_all(self.pool())
+        .await
     }
 
     /// The values of all documents after one instant and until another, itself

@@ -76,7 +76,7 @@ impl Lint<'_> {
                     && !args.contains(&Arg::SinceStep)
             }),
             // A history that begins later is no mistake.
-            CellPath::Ago { .. } | CellPath::Population(_) => false,
+            CellPath::Ago { .. } | CellPath::Population(_) | CellPath::Kpi(_) => false,
         }
     }
 }

@@ -63,6 +63,10 @@ fn home(name: &str) -> Home {
         WHOLE.replace("playbook: call", "playbook: other").replace("- task:", "- set: { risk: high }\n  - task:");
     home.write("playbooks/deep/other.yaml", &other);
     home.write(
+        "playbooks/churn-rate.yaml",
+        "kpi: churn-rate\nabout: Who left.\nunit: percent\nvalue: share_of(account.status == \"churned\")\n",
+    );
+    home.write(
         "scripts/health.rhai",
         "// Whether use fell.\n//\n// `change` is in percent.\nfn fell(change, percent) {\n    change <= 0 - percent\n}\n",
     );
@@ -208,6 +212,11 @@ fn what_can_stand_at_a_place_is_proposed() {
     let body = |text: &str| WHOLE.replace("all well", &format!("{text}‸ all well"));
     let step = |text: &str| WHOLE.replace("tests:", &format!("  - {text}‸\ntests:"));
     let case = |text: &str| format!("{WHOLE}{text}‸\n");
+    let of_all = |text: &str| {
+        format!(
+            "playbook: all\nfor: portfolio\nschedule: \"@daily\"\nwhen: |\n  true\n    && {text}‸\nsteps:\n  - notify: {{ channel: alerts_to, text: Hello }}\n"
+        )
+    };
     // A text, what must be among the proposals, and what must not.
     for (marked, there, absent) in [
         // Keys by place.
@@ -264,6 +273,10 @@ fn what_can_stand_at_a_place_is_proposed() {
         (when("period(\""), vec!["quarter"], vec![]),
         (when("in_season(\""), vec!["summer"], vec![]),
         (when("health::"), vec!["fell"], vec!["account"]),
+        (of_all("kp"), vec!["kpi", "kpi_change"], vec![]),
+        (of_all("kpi(\""), vec!["churn-rate"], vec!["other"]),
+        (of_all("kpi_change(\""), vec!["churn-rate"], vec!["other"]),
+        (when("kp"), vec!["median_of"], vec!["kpi", "kpi_change"]),
         (WHOLE.replace("schedule", "goal: account.mrr > ent‸\nschedule"), vec!["entry", "done"], vec!["recipient"]),
         (WHOLE.replace("schedule", "goal: entry.‸\nschedule"), vec!["at", "mrr"], vec!["events", "traits"]),
         (WHOLE.replace("schedule", "goal: account.events(\"login\", ‸\nschedule"), vec!["since_entry"], vec![]),

@@ -39,7 +39,11 @@ fn play_scripted(text: &str, scripts: &[(&str, &str)], config: &Config) -> Vec<C
     let file = |path: &str, text: &str| SourceFile { path: path.into(), text: text.into() };
     let other = "playbook: other\nabout: x\nalerts_to: a@example.com\nschedule: '0 9 * * *'\nwhen: account.mrr > 1\nsteps: [ { task: { title: x } } ]\n";
     let launch = "plan: launch\nabout: x\ngoals: [ { id: seats, value: account.seats * 1, target: 10 } ]\n";
-    let beside = [file("playbooks/other.yaml", other), file("playbooks/launch.yaml", launch)];
+    let beside = [
+        file("playbooks/other.yaml", other),
+        file("playbooks/launch.yaml", launch),
+        file("playbooks/churn-rate.yaml", whole::CHURN),
+    ];
     let sources = SourceSet {
         playbooks: std::iter::once(file("playbooks/p.yaml", text)).chain(beside).collect(),
         scripts: scripts

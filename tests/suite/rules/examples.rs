@@ -1,7 +1,7 @@
 //! Every example that authors are shown is one they can use.
 
 use keepwell::rule::functions::FUNCTIONS;
-use keepwell::rule::functions::global::FREE;
+use keepwell::rule::functions::global::{FREE, FunctionPlace};
 
 use std::sync::Arc;
 
@@ -12,12 +12,17 @@ use super::{Place, World, days_ago, history, table};
 
 #[test]
 fn every_example_compiles_without_a_word_and_decides() {
-    let mut world = World::new(Place::Step);
+    let mut worlds = [World::new(Place::Step), World::new(Place::Portfolio)];
     for id in ["open-escalation", "activation-rescue", "nps-recovery", "renewal-plan"] {
-        world.neighbours.playbooks.get_or_insert_default().push(id.to_owned());
+        worlds[0].neighbours.playbooks.get_or_insert_default().push(id.to_owned());
     }
-    let examples = FUNCTIONS.iter().flat_map(|function| function.examples());
-    for example in examples.chain(FREE.iter().map(|function| &function.example)) {
+    let [of_one, of_all] = &worlds;
+    let examples = FUNCTIONS.iter().flat_map(|function| function.examples()).map(|example| (of_one, example));
+    let free = FREE.iter().map(|function| match function.place {
+        FunctionPlace::Portfolio => (of_all, &function.example),
+        _ => (of_one, &function.example),
+    });
+    for (world, example) in examples.chain(free) {
         let (_, said) = world.compile(example.expression, keepwell::rule::Wanted::Verdict);
         assert!(said.is_empty(), "{example:?}: {said:?}");
         let verdict = world.verdict(example.expression, &history());
@@ -28,13 +33,15 @@ fn every_example_compiles_without_a_word_and_decides() {
 
 #[test]
 fn free_functions_are_described_as_they_are() {
-    let (before, after) = (World::new(Place::When), World::new(Place::Step));
+    let [before, after, portfolio] = [Place::When, Place::Step, Place::Portfolio].map(World::new);
     for function in FREE {
         assert!(function.example.expression.contains(&format!("{}(", function.name)), "{function:?}");
         assert!(function.signature.starts_with(&format!("{}(", function.name)), "{function:?}");
         let verdict = before.verdict(function.example.expression, &history());
-        assert_eq!(verdict.starts_with("refused: KW0212"), function.after_entry, "{function:?}: {verdict}");
-        let verdict = after.verdict(function.example.expression, &history());
+        let refused = verdict.starts_with("refused: KW0212");
+        assert_eq!(refused, function.place != FunctionPlace::Everywhere, "{function:?}: {verdict}");
+        let place = if function.place == FunctionPlace::Portfolio { &portfolio } else { &after };
+        let verdict = place.verdict(function.example.expression, &history());
         assert!(["true", "false"].contains(&verdict.as_str()), "{function:?}: {verdict}");
     }
 }

@@ -14,7 +14,7 @@ use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::functions::fold::fold_facts;
 use keepwell::rule::population::{PopulationCells, PopulationFigures, Sample, question_of};
 use keepwell::rule::{
-    self, Context, Modules, NamedStep, NamedSteps, Neighbours, Rule, Sandbox, Scope, Verdict, Wanted,
+    self, Context, Modules, NamedStep, NamedSteps, Neighbours, Rule, Sandbox, Scope, Verdict, View, Wanted,
 };
 
 mod dates;
@@ -152,6 +152,8 @@ enum Place {
     When,
     Step,
     Wait,
+    /// In a step of a playbook about all accounts together.
+    Portfolio,
 }
 
 fn source(text: &str) -> Source {
@@ -193,7 +195,10 @@ impl World {
             named_steps.add(function, NamedStep { ty, ..NamedStep::new(id) });
         }
         work(&Scope {
-            view: Default::default(),
+            view: match self.place {
+                Place::Portfolio => View::Portfolio { has_matching: false },
+                _ => View::Subject,
+            },
             schema: &self.schema,
             contact: false,
             in_enrollment: self.place != Place::When,

@@ -266,3 +266,37 @@ fn the_enrollment_is_seen_in_its_steps() {
         ],
     );
 }
+
+#[test]
+fn recorded_figures_are_there_for_all_accounts_together() {
+    let refused = "refused: KW0212 `kpi` is not available here: a recorded figure is about all accounts together…";
+    table(
+        Place::Portfolio,
+        &history(),
+        &[
+            (r#"kpi("churn-rate") == none"#, "true"),
+            (r#"kpi_change("churn-rate", 7) == none"#, "true"),
+            (r#"kpi("churn-rate") > 3"#, "refused: KW0207 `kpi(\"churn-rate\")` can be missing…"),
+            (r#"kpi("churn-rate") != none && kpi("churn-rate") > 3"#, "false"),
+            (r#"kpi("churn-rate") != none && kpi("nps") > 3"#, "refused: KW0207 `kpi(\"nps\")` can be missing…"),
+            (
+                r#"kpi_change("nps", 7) != none && kpi_change("nps", 8) > 3"#,
+                "refused: KW0207 `kpi_change(\"nps\", 8)` can be…",
+            ),
+            (r#"(kpi("nps") ?? 5) - (kpi_change("nps", 7) ?? 1) == 4"#, "true"),
+            (r#"kpi() == none"#, "refused: KW0205 `kpi` takes the id of a KPI in quotes…"),
+            (r#"kpi("nps", 7) == none"#, "refused: KW0205 `kpi` takes the id of a KPI in quotes…"),
+            (r#"kpi(7) == none"#, "refused: KW0205 `kpi` takes the id of a KPI in quotes…"),
+            (r#"kpi("n" + "ps") == none"#, "refused: KW0205 `kpi` takes the id of a KPI in quotes…"),
+            (r#"kpi_change("nps") == none"#, "refused: KW0205 `kpi_change` takes the id of a KPI in quotes and a…"),
+            (r#"kpi_change("nps", 0) == none"#, "refused: KW0205 `kpi_change` needs a number of days from 1…"),
+            (r#"kpi_change("nps", "7") == none"#, "refused: KW0205 `kpi_change` needs a number of days from 1…"),
+            (r#"kpi_change("nps", 3651) == none"#, "refused: KW0205 `kpi_change` needs a number of days from 1…"),
+            (r#"share_of((kpi("nps") ?? 0) > account.mrr) != none"#, refused),
+            (r#"health::half(kpi("nps") ?? 4) == 2"#, "true"),
+            (r#"kp("nps") == none"#, "refused: KW0201 unknown function `kp`…"),
+        ],
+    );
+    table(Place::When, &history(), &[(r#"kpi("churn-rate") == none"#, refused)]);
+    table(Place::Wait, &history(), &[(r#"kpi("churn-rate") == none"#, refused)]);
+}

@@ -29,6 +29,7 @@ mod hindsight;
 mod holding;
 mod holdout;
 mod impact;
+mod kpi_mails;
 mod labelling;
 mod lost;
 mod mail;

@@ -42,7 +42,7 @@ impl<'a> Answer<'a> {
             _ => None,
         };
         let by = match cell.path.whenever() {
-            CellPath::Ago { .. } | CellPath::Population(_) => return None,
+            CellPath::Ago { .. } | CellPath::Population(_) | CellPath::Kpi(_) => return None,
             CellPath::Column(name) => By::Column(schema.stored(subject, name)?),
             CellPath::Trait(key) => By::Trait(key),
             CellPath::Call { function, args } => {

@@ -54,8 +54,7 @@ impl Statement {
         let lead = columns.len();
         let mut outputs = Vec::new();
         for (position, cell) in layout.cells().iter().enumerate() {
-            // A pass over all of them answers it, and no row of one.
-            if matches!(cell.path, CellPath::Population(_)) {
+            if cell.path.is_about_all() {
                 continue;
             }
             let unknown = || UnknownCell(cell.clone());

@@ -91,7 +91,7 @@ fn column(cell: &Cell) -> Option<&str> {
     match cell.path.whenever() {
         CellPath::Column(name) => Some(name),
         CellPath::Trait(_) => Some("traits"),
-        CellPath::Call { .. } | CellPath::Ago { .. } | CellPath::Population(_) => None,
+        CellPath::Call { .. } | CellPath::Ago { .. } | CellPath::Population(_) | CellPath::Kpi(_) => None,
     }
 }
 
