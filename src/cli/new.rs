@@ -49,7 +49,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let is_playbook = [PLAYBOOK_WORD, SURVEY_WORD].contains(&playbook.first_key);
     let names_alerts_to = config.alerts_to.is_none() && is_playbook;
     let scripts = write_scripts(&global.scripts, &playbook)?;
-    let reports = write_reports(&global.playbooks, &playbook)?;
+    let documents = write_documents(&global.playbooks, &playbook)?;
     write_new(&file, &playbook.copy(&id, names_alerts_to || !is_playbook))?;
     if options.format == Format::Json {
         let alerts_to = names_alerts_to.then_some(playbook.alerts_to.as_str());
@@ -60,7 +60,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
             "about": playbook.about,
             "words": words,
             "scripts": scripts.iter().map(NeededFile::to_json).collect::<Vec<_>>(),
-            "reports": reports.iter().map(NeededFile::to_json).collect::<Vec<_>>(),
+            "documents": documents.iter().map(NeededFile::to_json).collect::<Vec<_>>(),
             "alerts_to": alerts_to,
         } }));
         return Ok(ExitCode::SUCCESS);
@@ -75,7 +75,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
             words.join(", ")
         );
     }
-    scripts.iter().chain(&reports).for_each(|file| say!("{}", file.describe()));
+    scripts.iter().chain(&documents).for_each(|file| say!("{}", file.describe()));
     say!();
     match is_playbook {
         true => {
@@ -170,7 +170,7 @@ fn free_file(global: &Global, playbook: &ShippedPlaybook, id: &str) -> anyhow::R
     Ok(file)
 }
 
-/// A script or a report that a playbook uses.
+/// A script or a document that a playbook uses.
 struct NeededFile {
     path: PathBuf,
     state: FileState,
@@ -226,18 +226,18 @@ fn write_scripts(folder: &Path, playbook: &ShippedPlaybook) -> anyhow::Result<Ve
     Ok(done)
 }
 
-/// Writes the reports that the playbook sends and that are not there; what was done
-/// about each.
-fn write_reports(folder: &Path, playbook: &ShippedPlaybook) -> anyhow::Result<Vec<NeededFile>> {
+/// Writes the documents that the playbook does not go without and that are not there;
+/// what was done about each.
+fn write_documents(folder: &Path, playbook: &ShippedPlaybook) -> anyhow::Result<Vec<NeededFile>> {
     let mut done = Vec::new();
-    for report in playbook.reports() {
+    for document in playbook.documents() {
         let sources = SourceSet::read_playbooks(&[folder.to_owned()]);
-        let known = sources.playbooks.iter().find(|file| claimed_id(&file.text).as_deref() == Some(&report.id));
+        let known = sources.playbooks.iter().find(|file| claimed_id(&file.text).as_deref() == Some(&document.id));
         done.push(match known {
             Some(file) => NeededFile { path: PathBuf::from(&*file.path), state: FileState::There },
             None => {
-                let path = folder.join(format!("{}.yaml", report.id));
-                write_new(&path, &report.copy(&report.id, true))?;
+                let path = folder.join(format!("{}.yaml", document.id));
+                write_new(&path, &document.copy(&document.id, true))?;
                 NeededFile { path, state: FileState::Written }
             }
         });

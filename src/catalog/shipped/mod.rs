@@ -5,6 +5,7 @@
 
 use crate::playbook::document::{FileDraft, REPORT_WORD};
 use crate::playbook::source::SourceFile;
+use crate::rule::functions::global::{KPI, KPI_CHANGE};
 
 mod files {
     include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
@@ -86,13 +87,22 @@ impl ShippedPlaybook {
         scripts.filter(|script| self.text.contains(&format!("{}::", script.module))).collect()
     }
 
-    /// The value reports that its steps send.
-    pub fn reports(&self) -> Vec<ShippedPlaybook> {
+    /// The documents that it does not go without: the value reports that its steps
+    /// send, and the KPIs whose recorded figures it reads.
+    pub fn documents(&self) -> Vec<ShippedPlaybook> {
         let is_sent = |report: &ShippedPlaybook| {
             let step = format!("{REPORT_WORD}: {}", report.id);
             self.text.lines().any(|line| line.starts_with(' ') && line.trim_start().trim_start_matches("- ") == step)
         };
-        playbooks().into_iter().filter(|one| one.first_key == REPORT_WORD && is_sent(one)).collect()
+        let is_read = |kpi: &ShippedPlaybook| {
+            [KPI, KPI_CHANGE].iter().any(|function| self.text.contains(&format!("{function}(\"{}\"", kpi.id)))
+        };
+        let is_needed = |one: &ShippedPlaybook| match one.first_key {
+            REPORT_WORD => is_sent(one),
+            KPI => is_read(one),
+            _ => false,
+        };
+        playbooks().into_iter().filter(is_needed).collect()
     }
 }
 
