@@ -60,6 +60,7 @@ fn every_shipped_playbook_can_be_begun_with() {
     home.done(&["test"]);
     assert!(file(&home, "scripts/health.rhai").contains("fn fell("));
     assert!(file(&home, "playbooks/value-report.yaml").contains("\nreport: value-report\n"), "the review sends it");
+    assert!(file(&home, "playbooks/churn-rate.yaml").contains("\nkpi: churn-rate\n"), "the mail of figures reads it");
     assert!(!home.path.join(".keepwell").exists(), "it needs no database");
 }
 

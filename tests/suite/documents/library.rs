@@ -53,6 +53,7 @@ const PRACTICE: &[(&str, &[&str])] = &[
             "collection-rate",
             "referrals",
             "cost-per-account",
+            "weekly-kpis",
         ],
     ),
     ("Win-back at the first signs of leaving", &["early-signs", "win-back"]),
