@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::database::Database;
+use super::database::{Database, configuration};
 use super::{Global, output};
 use crate::clock::Clock;
 use crate::playbook::document::SURVEY_WORD;
@@ -69,7 +69,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let answer = find(&database, options).await;
     database.close().await;
     let answers = answer?;
-    let rows = || answers.iter().cloned().map(row);
+    let rows = || answers.iter().map(AnswerRow::to_json);
     match options.format {
         AnswersFormat::Json => output::json(&json!({ "answers": rows().collect::<Vec<_>>() })),
         AnswersFormat::Csv => output::document(&answers_csv(&answers)),
@@ -108,9 +108,10 @@ async fn tag_answer(global: &Global, id: Uuid, tag: &str, deed: TagDeed) -> anyh
     let Some(tag) = read_tag(tag) else {
         anyhow::bail!("a tag is a word or a few, without a comma, of at most {LONGEST_TAG} characters");
     };
+    let webhook = configuration(global)?.answers_webhook;
     let database = Database::open(global, 1).await?;
-    let tags =
-        database.store.tag_answer(id, tag, deed, crate::ids::Actor(&global.actor_name()), Clock::System.now()).await;
+    let (by, now) = (global.actor_name(), Clock::System.now());
+    let tags = database.store.tag_answer(id, tag, deed, crate::ids::Actor(&by), webhook.as_deref(), now).await;
     database.close().await;
     match tags? {
         Some(tags) if tags.is_empty() => say!("answer {id}: no tags"),
@@ -120,21 +121,7 @@ async fn tag_answer(global: &Global, id: Uuid, tag: &str, deed: TagDeed) -> anyh
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(answer: AnswerRow) -> Json {
-    json!({
-        SURVEY_WORD: answer.survey,
-        "account": answer.account,
-        "contact": Some(answer.contact).filter(|contact| !contact.is_empty()),
-        "score": answer.score,
-        "value": answer.value,
-        "text": answer.text,
-        "at": answer.at,
-        "tags": answer.tags,
-        "id": answer.id,
-    })
-}
-
-/// The same with its tags as one text.
+/// An answer with its tags as one text.
 fn with_one_line_of_tags(mut row: Json) -> Json {
     let tags: Vec<&str> = row["tags"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
     row["tags"] = if tags.is_empty() { Json::Null } else { tags.join(", ").into() };

@@ -1,5 +1,6 @@
 //! The keys of the configuration.
 
+use super::answers::ANSWERS_KEY;
 use super::brand::BRAND;
 use super::limits::LIMITS;
 use super::mail::MAIL;
@@ -97,6 +98,7 @@ pub static CONFIGURATION: Form = Form::new(
         Key::new("web", Shape::Either(&[OFF, Shape::Form(&WEB)]), "Where the pages are served, and to whom."),
         Key::new("brand", Shape::Form(&BRAND), "How the company looks on the pages for customers."),
         NOTIFY_KEY,
+        ANSWERS_KEY,
         Key::new("webhooks", Shape::Either(&[OFF, Shape::Form(&WEBHOOKS)]), "Where webhooks may go."),
         Key::new(
             "retention",

@@ -4,7 +4,7 @@
 //! codes and places. Secrets are not here: they come from the environment.
 //!
 //! This file has [`Config`] and its short keys; `form` lists them. Keys with keys of their own have
-//! a file each: [`limits`], [`mail`], [`store`], `notify`, `retention`, `web`, `webhooks`.
+//! a file each: [`limits`], [`mail`], [`store`], `answers`, `notify`, `retention`, `web`, `webhooks`.
 //! [`ip_range`] is a value of `web`. [`read_url`], `language` and `roles` read one key each; `refusal` reports a value that cannot be used.
 
 use std::collections::BTreeMap;
@@ -27,6 +27,7 @@ use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{Guardrails, Source, guardrails, timezone};
 
+mod answers;
 mod brand;
 mod form;
 pub mod ip_range;
@@ -119,6 +120,8 @@ pub struct Config {
     /// When the notices of each colleague are gathered into one mail: a
     /// crontab, in the colleague's own zone.
     pub notify_csm_digest: Option<String>,
+    /// The environment variable with the URL to which answers to surveys are posted.
+    pub answers_webhook: Option<String>,
     /// For how long words and evidence are kept.
     pub retention: Retention,
     /// Targets of webhooks beyond public https addresses, as `host:port`.
@@ -154,6 +157,7 @@ impl Default for Config {
             notify_csm_slack: None,
             store: StoreMap::default(),
             notify_csm_digest: None,
+            answers_webhook: None,
             retention: Retention::default(),
             webhooks_allow: Vec::new(),
         }
@@ -263,6 +267,9 @@ impl Config {
             self.notify_csm_email = csm.email.unwrap_or(self.notify_csm_email);
             self.notify_csm_slack = csm.slack;
             self.notify_csm_digest = csm.digest;
+        }
+        if let Some(node) = fields.take("answers") {
+            self.answers_webhook = answers::read(file, node, fields.problems());
         }
         if let Some(node) = fields.take("webhooks") {
             self.webhooks_allow = webhooks::read(file, node, fields.problems());

@@ -14,6 +14,10 @@ use crate::playbook::yaml::Node;
 /// what was there at the beginning.
 const SHORTEST_EVIDENCE: i64 = 90;
 
+/// What playbooks are worth counts who answered so many days after the end, and reads
+/// what they said.
+const SHORTEST_ANSWERS: i64 = 90;
+
 /// For how long something that has ended is kept; `None` is for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
@@ -21,6 +25,8 @@ pub struct Retention {
     pub bodies: Option<Duration>,
     /// What was read for decisions, and what came back about mail.
     pub evidence: Option<Duration>,
+    /// The words of answers to surveys.
+    pub answers: Option<Duration>,
 }
 
 /// The keys of `retention`.
@@ -36,6 +42,11 @@ pub(super) static RETENTION: Form = Form::new(
             "evidence",
             Shape::Either(&[OFF, Shape::Elapsed]),
             "For how long it is kept why things happened, at least `90d`. Default: `off`, for ever.",
+        ),
+        Key::new(
+            "answers",
+            Shape::Either(&[OFF, Shape::Elapsed]),
+            "For how long the words of answers to surveys are kept, at least `90d`; their scores stay. Default: `off`, for ever.",
         ),
     ]],
 );
@@ -53,8 +64,14 @@ impl Retention {
             SHORTEST_EVIDENCE,
             "at least 90 days: goals may count that long after the end",
         );
+        let answers = span(
+            &mut fields,
+            "answers",
+            SHORTEST_ANSWERS,
+            "at least 90 days: what playbooks are worth counts answers that long",
+        );
         fields.finish();
-        Retention { bodies, evidence }
+        Retention { bodies, evidence, answers }
     }
 }
 

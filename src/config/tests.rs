@@ -72,7 +72,7 @@ fn reads_every_key_of_this_release() {
     assert_eq!(config.notify_csm_digest.as_deref(), Some("0 8 * * mon-fri"));
     assert_eq!(config.mail.public_url.as_deref(), Some("https://success.acme.example"));
     assert_eq!((config.mail.redirect_to, config.mail.connections), (None, 4));
-    let kept = Retention { bodies: Some(Duration::days(90)), evidence: Some(Duration::days(400)) };
+    let kept = Retention { bodies: Some(Duration::days(90)), evidence: Some(Duration::days(400)), answers: None };
     assert_eq!(config.retention, kept);
     let bounces = config.mail.bounces.expect("bounces");
     let from = bounces.envelope_from(&format!("<{}@acme.example>", "ab".repeat(24)));
@@ -166,6 +166,7 @@ fn refuses_with_a_place() {
         ("seasons: { summer: 5 }\n", "1:20 KW0103"),
         ("seasons: summer\n", "1:10 KW0103"),
         ("notify: { csm: { slack: \"https://hooks.slack.com/x\" } }\n", "1:26 KW0601"),
+        ("answers: { webhook: \"https://product.acme.example\" }\n", "1:22 KW0601"),
         ("webhooks: { allow: [\"http://127.0.0.1:9000\"] }\n", "1:22 KW0601"),
         ("webhooks: { allow: [localhost] }\n", "1:21 KW0601"),
         ("notify: { csm: { digest: daily } }\n", "1:26 KW0111"),
@@ -204,13 +205,16 @@ fn limits_have_defaults_of_their_own() {
 #[test]
 fn nothing_is_forgotten_unless_asked_for() {
     assert_eq!(Config::default().retention, Retention::default());
-    for off in ["retention: off\n", "retention: { bodies: off, evidence: off }\n"] {
+    for off in ["retention: off\n", "retention: { bodies: off, evidence: off, answers: off }\n"] {
         let (config, problems) = parsed(off);
         assert_eq!((config.retention, problems), (Retention::default(), Vec::new()));
     }
-    for (text, wanted) in
-        [("bodies: 5h", "1:22 KW0601"), ("evidence: 89d", "1:24 KW0601"), ("boddies: 5d", "1:14 KW0101")]
-    {
+    for (text, wanted) in [
+        ("bodies: 5h", "1:22 KW0601"),
+        ("evidence: 89d", "1:24 KW0601"),
+        ("answers: 89d", "1:23 KW0601"),
+        ("boddies: 5d", "1:14 KW0101"),
+    ] {
         assert_eq!(parsed(&format!("retention: {{ {text} }}\n")).1, [wanted], "{text}");
     }
 }

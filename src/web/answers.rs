@@ -244,7 +244,8 @@ pub(super) async fn tag(
         return Err(Trouble::refusal(StatusCode::UNPROCESSABLE_ENTITY, words));
     };
     let deed = if form.deed == "remove" { TagDeed::Remove } else { TagDeed::Add };
-    web.store.tag_answer(id, tag, deed, visitor.actor(), web.clock.now()).await?.ok_or(UNKNOWN)?;
+    let webhook = web.shared.config.answers_webhook.as_deref();
+    web.store.tag_answer(id, tag, deed, visitor.actor(), webhook, web.clock.now()).await?.ok_or(UNKNOWN)?;
     let is_list = form.back.starts_with("/answers?") && !form.back.contains(char::is_control);
     Ok(Redirect::to(if is_list { &form.back } else { "/answers" }).into_response())
 }

@@ -96,7 +96,8 @@ pub(super) async fn take(
         None => {
             // Before anything else is found out: an answer waits for nobody.
             let comment = Some(comment.as_str()).filter(|comment| !comment.is_empty());
-            web.store.answer(&asked, scale, value, comment, now).await?;
+            let webhook = web.shared.config.answers_webhook.as_deref();
+            web.store.answer(&asked, scale, value, comment, webhook, now).await?;
             "thanks"
         }
     };

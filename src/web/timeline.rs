@@ -143,7 +143,8 @@ fn message_line(message: MessageEvent, zone: Tz) -> TimelineLine {
     let notes = label
         .into_iter()
         .chain(to)
-        .chain([message.playbook])
+        // A word that no playbook has sent.
+        .chain(Some(message.playbook).filter(|playbook| !playbook.is_empty()))
         .chain(message.reason.as_deref().map(|reason| stored_words(reason, zone)))
         .collect();
     TimelineLine {

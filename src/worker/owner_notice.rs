@@ -97,3 +97,18 @@ pub(crate) async fn alert_lost_mail(
     let text = NoticeText { subject: &format!("Not sent: {id}"), text: &text };
     alert(shared, loaded, &["lost", id, revision, step, state.name()], text, now).await
 }
+
+/// Tells whoever hears of failures that an answer to a survey does not reach the system
+/// it is posted to, once a day.
+pub(crate) async fn alert_lost_answer(shared: &Shared, reason: &str, now: Instant) -> anyhow::Result<()> {
+    let Some(to) = shared.config.alerts_to.as_deref() else { return Ok(()) };
+    let text = format!(
+        "An answer to a survey was not posted to the webhook of `answers` in the configuration: {reason}.\n\n\
+         It stands in the list of answers. Others may follow; this is said once a day. To see them: \
+         keepwell messages --state failed, and --state expired"
+    );
+    let id = ids::notice(&["answers", &now.date_naive().to_string()]);
+    let words = NoticeText { subject: "Not posted: an answer to a survey", text: &text };
+    shared.store.notice(&OwnerNotice::alert(id, "", to, words), now).await?;
+    Ok(())
+}

@@ -45,6 +45,7 @@ const SUMS: &str = "
     0033_reasons.sql  9fa6c49422b525c1faae9d42c12cddd5f8145efe9392804caa831f94a2208120
     0034_unreadable_instants.sql  818fbdb8960de2423b795f999fa616b56e6bf86e3691fe88f67f72d6e0b03971
     0035_page_searches.sql  7c5435d3b5f98071f787ab7898838e827a40a1d14893fa8b029122f81b4f634a
+    0036_answer_posts.sql  ece760f0d512aa88fb55e5c5c691b228bef0d4010c90906127391876e589aafb
 ";
 
 #[test]

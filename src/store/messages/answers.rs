@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::answer_posts;
 use super::outcomes::wake;
 use crate::clock::Instant;
 use crate::enrollment::Enrollment;
@@ -68,18 +69,21 @@ impl Store {
 
     /// Keeps an answer, which replaces an earlier one to the same mail, and
     /// lets the enrollment that waits for it look again. The same answer once more
-    /// stays the answer of its instant.
+    /// stays the answer of its instant. What is new is posted as well to the URL in the
+    /// environment variable `webhook`, where one is given.
     pub async fn answer(
         &self,
         asked: &SurveyMail,
         scale: Option<Scale>,
         value: Option<i32>,
         comment: Option<&str>,
+        webhook: Option<&str>,
         now: Instant,
     ) -> sqlx::Result<()> {
         let survey = asked.survey.as_deref().unwrap_or_default();
+        let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
-        sqlx::query(
+        let is_new: bool = sqlx::query_scalar(
             "insert into keepwell.answers as a
                  (account_id, contact_id, message, enrollment_id, playbook, step, score, value, comment, answered_at,
                   survey)
@@ -87,7 +91,8 @@ impl Store {
              on conflict (account_id, message) do update
              set value = excluded.value, comment = excluded.comment,
                  answered_at = case when (a.value, a.comment) is distinct from (excluded.value, excluded.comment)
-                     then excluded.answered_at else a.answered_at end",
+                     then excluded.answered_at else a.answered_at end
+             returning answered_at = $10",
         )
         .bind(&asked.account_id)
         .bind(&asked.contact_id)
@@ -100,8 +105,11 @@ impl Store {
         .bind(comment)
         .bind(now)
         .bind(survey)
-        .execute(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
+        if let Some(variable) = webhook.filter(|_| is_new) {
+            answer_posts::plan(&mut tx, variable, (&asked.account_id, asked.id), naming, now).await?;
+        }
         wake(&mut tx, &asked.account_id, asked.enrollment_id, now).await?;
         tx.commit().await
     }

@@ -1,9 +1,10 @@
 //! What people answered, as a list that people read and tag.
 
-use serde_json::json;
-use sqlx::FromRow;
+use serde_json::{Value as Json, json};
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::answer_posts;
 use crate::clock::Instant;
 use crate::ids::Actor;
 use crate::store::Store;
@@ -26,6 +27,23 @@ pub struct AnswerRow {
     pub at: Instant,
     /// In the order in which they were given.
     pub tags: Vec<String>,
+}
+
+impl AnswerRow {
+    /// As commands list it and as it is posted.
+    pub fn to_json(&self) -> Json {
+        json!({
+            "survey": self.survey,
+            "account": self.account,
+            "contact": Some(self.contact.as_str()).filter(|contact| !contact.is_empty()),
+            "score": self.score,
+            "value": self.value,
+            "text": self.text,
+            "at": self.at,
+            "tags": self.tags,
+            "id": self.id,
+        })
+    }
 }
 
 /// Which answers.
@@ -83,34 +101,61 @@ impl Store {
     }
 
     /// Puts a tag on an answer, or takes it off. The tags that it has then; `None` where
-    /// there is no such answer.
+    /// there is no such answer. A change is posted as well to the URL in the environment
+    /// variable `webhook`, where one is given.
     pub async fn tag_answer(
         &self,
         answer: Uuid,
-        tag: &str,
+        text: &str,
         deed: TagDeed,
         by: Actor<'_>,
+        webhook: Option<&str>,
         now: Instant,
     ) -> sqlx::Result<Option<Vec<String>>> {
+        let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
-        let tags: Option<Vec<String>> = sqlx::query_scalar(
-            "update keepwell.answers
-             set tags = case when $3 then array_append(array_remove(tags, $2), $2) else array_remove(tags, $2) end
-             where message = $1 returning tags",
-        )
-        .bind(answer)
-        .bind(tag)
-        .bind(deed == TagDeed::Add)
-        .fetch_optional(&mut *tx)
-        .await?;
-        if tags.is_some() {
+        let (tags, is_changed) =
+            if let Some(changed) = tag(&mut tx, answer, text, deed, Has(deed != TagDeed::Add)).await? {
+                (Some(changed), true)
+            } else {
+                (tag(&mut tx, answer, text, deed, Has(deed == TagDeed::Add)).await?, false)
+            };
+        if let Some((account, _)) = &tags {
+            if let Some(variable) = webhook.filter(|_| is_changed) {
+                answer_posts::plan(&mut tx, variable, (account, answer), naming, now).await?;
+            }
             let word = match deed {
                 TagDeed::Add => "tag-answer",
                 TagDeed::Remove => "untag-answer",
             };
-            record(&mut tx, word, by, &json!({ "answer": answer, "tag": tag }), now).await?;
+            record(&mut tx, word, by, &json!({ "answer": answer, "tag": text }), now).await?;
         }
         tx.commit().await?;
-        Ok(tags)
+        Ok(tags.map(|(_, tags)| tags))
     }
+}
+
+/// Whether an answer has the tag before.
+struct Has(bool);
+
+/// Puts a tag on an answer, or takes it off, if it had it before or not: its account and
+/// its tags then; `None` where there is no such answer.
+async fn tag(
+    tx: &mut PgConnection,
+    answer: Uuid,
+    text: &str,
+    deed: TagDeed,
+    Has(had): Has,
+) -> sqlx::Result<Option<(String, Vec<String>)>> {
+    sqlx::query_as(
+        "update keepwell.answers
+         set tags = case when $3 then array_append(array_remove(tags, $2), $2) else array_remove(tags, $2) end
+         where message = $1 and ($2 = any(tags)) = $4 returning account_id, tags",
+    )
+    .bind(answer)
+    .bind(text)
+    .bind(deed == TagDeed::Add)
+    .bind(had)
+    .fetch_optional(tx)
+    .await
 }

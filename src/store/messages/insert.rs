@@ -119,6 +119,8 @@ struct NewMessage<'a> {
     priority: i32,
     valid_until: Instant,
     shadow: bool,
+    /// The answer that it posts.
+    answer: Option<Uuid>,
     now: Instant,
 }
 
@@ -154,6 +156,7 @@ impl<'a> NewMessage<'a> {
             priority: 50,
             valid_until: now,
             shadow: false,
+            answer: None,
             now,
         }
     }
@@ -192,6 +195,7 @@ async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>], naming: 
         .column("next_at", each().map(|one| one.now))
         .column("message_id", each().map(|one| naming.message_id(one.id)))
         .column("shadow", each().map(|one| one.shadow))
+        .column("answer", each().map(|one| one.answer))
         .column("created_at", each().map(|one| one.now))
         .column("ended_at", each().map(ended));
     rows.insert("keepwell.messages", "on conflict (account_id, id) do nothing")?.execute(tx).await?;
@@ -245,6 +249,44 @@ impl<'a> OwnerNotice<'a> {
             reason: self.to.is_none().then_some("nobody to tell"),
             priority: 100,
             valid_until: now + chrono::Duration::days(30),
+            ..NewMessage::at(now)
+        };
+        insert_all(tx, &[message], naming).await
+    }
+}
+
+/// An answer to a survey for another system.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AnswerPost<'a> {
+    pub id: Uuid,
+    pub account: &'a str,
+    /// Empty of an address that belongs to no contact.
+    pub contact: &'a str,
+    /// The mail that asked.
+    pub answer: Uuid,
+    pub step: &'a str,
+    /// The environment variable with the URL, behind `env:`.
+    pub variable: &'a str,
+    pub subject: &'a str,
+    pub body: &'a str,
+    pub valid_until: Instant,
+}
+
+impl AnswerPost<'_> {
+    /// Writes it, once per id.
+    pub async fn insert(&self, tx: &mut PgConnection, naming: Naming<'_>, now: Instant) -> sqlx::Result<()> {
+        let message = NewMessage {
+            account: self.account,
+            contact: self.contact,
+            id: self.id,
+            answer: Some(self.answer),
+            step: self.step,
+            channel: Channel::Webhook,
+            class: Class::Internal,
+            to: Some(self.variable),
+            subject: Some(self.subject),
+            text: Some(self.body),
+            valid_until: self.valid_until,
             ..NewMessage::at(now)
         };
         insert_all(tx, &[message], naming).await

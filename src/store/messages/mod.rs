@@ -2,6 +2,7 @@
 //! body, outcomes, bounces, suppressions and the budget.
 
 pub mod address_guard;
+pub mod answer_posts;
 pub mod answers;
 pub mod auto_stop;
 pub mod bounces;

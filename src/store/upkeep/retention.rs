@@ -77,6 +77,36 @@ impl Store {
         Ok(forgotten)
     }
 
+    /// Forgets the words of answers from before this, and what was posted of them; an answer
+    /// that was nothing but words goes, unless its enrollment is on its way and may read it.
+    /// Scores stay as numbers; returns how many rows.
+    pub async fn forget_answers(&self, before: Instant) -> sqlx::Result<u64> {
+        let mut forgotten = 0;
+        for statement in [
+            "delete from keepwell.answers a
+             using (select o.account_id, o.message from keepwell.answers o
+                    where o.answered_at < $1 and (o.value is null or o.comment is not null or o.tags <> '{}')
+                      and o.value is null and not exists (
+                        select from keepwell.enrollments e
+                        where e.account_id = o.account_id and e.id = o.enrollment_id and e.ended_at is null)
+                    order by o.answered_at limit $2) old
+             where a.account_id = old.account_id and a.message = old.message",
+            "update keepwell.answers a set comment = null, tags = '{}'
+             from (select account_id, message from keepwell.answers
+                   where answered_at < $1 and (value is null or comment is not null or tags <> '{}')
+                     and value is not null
+                   order by answered_at limit $2) old
+             where a.account_id = old.account_id and a.message = old.message",
+            "update keepwell.messages m set words = null, body_text = null, body_html = null, forgotten = true
+             from (select account_id, id from keepwell.messages
+                   where ended_at < $1 and answer is not null and not forgotten order by ended_at limit $2) old
+             where m.account_id = old.account_id and m.id = old.id",
+        ] {
+            forgotten += self.forget(statement, before).await?;
+        }
+        Ok(forgotten)
+    }
+
     /// Forgets what steps said to addresses before this; returns how many rows.
     pub async fn forget_said(&self, before: Instant) -> sqlx::Result<u64> {
         self.forget(

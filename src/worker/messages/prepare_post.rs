@@ -8,13 +8,18 @@ use crate::delivery::post::Post;
 use crate::delivery::target::Target;
 use crate::message::gate::has_expired;
 use crate::message::state::State;
+use crate::store::messages::answer_posts::ANSWER_STEP;
 use crate::store::messages::claimed::{Claimed, Rendered};
-use crate::worker::owner_notice::{FailedStep, alert_failed_step};
+use crate::worker::owner_notice::{FailedStep, alert_failed_step, alert_lost_answer};
 use crate::worker::shared::Shared;
 
 /// What becomes of it; failures are told to the owners of the playbook.
 pub(crate) async fn prepare(shared: &Shared, message: &Claimed, now: Instant) -> anyhow::Result<Prepared> {
     if has_expired(message.valid_until, now) {
+        if message.step == ANSWER_STEP {
+            let reason = "its time is over, and it was tried until then";
+            alert_lost_answer(shared, reason, now).await?;
+        }
         return Ok(Prepared::expired(message));
     }
     let text = shared.store.notice_text(message).await?;
@@ -38,8 +43,11 @@ pub(crate) async fn prepare(shared: &Shared, message: &Claimed, now: Instant) ->
     }
 }
 
-/// Tells the owners, once for each step of a revision.
+/// Tells the owners, once for each step of a revision; of answers to surveys once a day.
 pub(crate) async fn failed(shared: &Shared, message: &Claimed, reason: &str, now: Instant) -> anyhow::Result<()> {
+    if message.step == ANSWER_STEP {
+        return alert_lost_answer(shared, reason, now).await;
+    }
     if let Some(revision) = &message.revision
         && let Ok(loaded) = shared.loaded(&message.playbook, revision).await?
     {

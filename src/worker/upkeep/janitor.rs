@@ -34,5 +34,8 @@ async fn forget(shared: &Shared, now: Instant) -> anyhow::Result<u64> {
     if let Some(before) = before(retention.evidence) {
         forgotten += shared.store.forget_evidence(before).await?;
     }
+    if let Some(before) = before(retention.answers) {
+        forgotten += shared.store.forget_answers(before).await?;
+    }
     Ok(forgotten)
 }

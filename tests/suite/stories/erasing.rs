@@ -57,7 +57,7 @@ async fn company() -> World {
     let id: uuid::Uuid = asked["id"].as_str().unwrap().parse().unwrap();
     let token = world.store().survey_token(id, None).await.unwrap();
     let (survey, score) = world.store().survey_mail(&token).await.unwrap().unwrap();
-    world.store().answer(&survey, score, None, Some("Zoë says no"), at("2026-03-03T11:00:00Z")).await.unwrap();
+    world.store().answer(&survey, score, None, Some("Zoë says no"), None, at("2026-03-03T11:00:00Z")).await.unwrap();
     world
         .sql(
             "insert into keepwell.bounces (name, at, verdict, detail, account_id, message)

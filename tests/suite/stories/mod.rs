@@ -39,6 +39,7 @@ mod moving;
 mod people;
 mod planning;
 mod posting;
+mod posting_answers;
 mod quiet;
 mod readdressing;
 mod reading;

@@ -79,7 +79,7 @@ async fn answers_are_tagged_and_found_again() {
     let store = world.store();
     let id = store.list_answers(&AnswerFilter::default()).await.unwrap()[0].id;
     let tag = async |tag: &str, deed| {
-        store.tag_answer(id, tag, deed, keepwell::ids::Actor("sam"), at(NOON)).await.unwrap().unwrap()
+        store.tag_answer(id, tag, deed, keepwell::ids::Actor("sam"), None, at(NOON)).await.unwrap().unwrap()
     };
     assert_eq!(tag("speed", TagDeed::Add).await, ["speed"]);
     assert_eq!(tag("价格", TagDeed::Add).await, ["speed", "价格"]);
@@ -97,7 +97,10 @@ async fn answers_are_tagged_and_found_again() {
     let deeds: Vec<_> = store.list_audit(None).await.unwrap().into_iter().map(|row| row["deed"].clone()).collect();
     assert_eq!(deeds.iter().filter(|deed| **deed == "tag-answer").count(), 3, "{deeds:?}");
     assert_eq!(
-        store.tag_answer(uuid::Uuid::nil(), "x", TagDeed::Add, keepwell::ids::Actor("sam"), at(NOON)).await.unwrap(),
+        store
+            .tag_answer(uuid::Uuid::nil(), "x", TagDeed::Add, keepwell::ids::Actor("sam"), None, at(NOON))
+            .await
+            .unwrap(),
         None
     );
 }

@@ -166,3 +166,20 @@ async fn the_source_is_what_is_kept() {
     page.shows("Subject: Three steps\n\nHi");
     assert_eq!(site.get("/messages/1/source").await.status, StatusCode::NOT_FOUND);
 }
+
+/// An answer that is posted belongs to no playbook.
+#[tokio::test]
+async fn what_no_playbook_has_sent_leads_to_none() {
+    let site = Site::filled().await;
+    sqlx::raw_sql(
+        "update keepwell.messages set playbook = '', step = 'answers.webhook', channel = 'webhook', class = 'internal'",
+    )
+    .execute(&site.pool)
+    .await
+    .expect("the rows can be changed");
+    for path in [format!("/messages/{MAIL}"), "/accounts/a-1".to_owned()] {
+        let page = site.get(&path).await;
+        page.shows("Three steps");
+        assert!(!page.body.contains("href=\"/playbooks/\"") && !page.body.contains(" ·  · "), "{}", page.body);
+    }
+}
