@@ -40,10 +40,10 @@ impl Turns {
         history: &History,
         (from, until): (Instant, Instant),
     ) -> Option<Turns> {
-        let mut turns = Turns::default();
+        let (mut turns, mut instants) = (Turns::default(), Vec::new());
         for cell in rules.iter().flat_map(|rule| rule.cells()) {
             match change_instants_until(cell, history, until) {
-                Some(instants) => turns.instants.extend(instants),
+                Some(of_cell) => instants.extend(of_cell),
                 None => {
                     turns.follow_course = true;
                     change_times_of_day(cell, history)?.into_iter().for_each(|at| turns.times_of_day.insert(at));
@@ -55,6 +55,7 @@ impl Turns {
             turns.follow_course = true;
             turns.add_clock(&clock, rules, history, (from, until), playbook.zone);
         }
+        turns.extend(instants);
         Some(turns)
     }
 

@@ -149,6 +149,12 @@ fn a_false_condition_is_looked_at_when_it_can_turn() {
         ("account.tier == \"A\"", "account: { tier: B }\n    then: { 51h: { account: { tier: A } } }", "3d"),
         ("account.tier == \"A\"", "account: { tier: B }\n    then: { 2d: { account: { tier: A } } }", "2d"),
         ("account.events(\"login\", 2) == 0", "events: { login: [-7h, -1h] }", "2d"),
+        // The turns of one fact come after those of another.
+        (
+            "account.events(\"login\", 30) == 0 || account.events(\"report\", 7) == 0",
+            "events: { login: [-2d, -1d], report: [-25h] }",
+            "6d",
+        ),
         ("days_since(account.signed_up_at) >= 10", "account: { signed_up_at: 2026-02-25T13:07:00Z }", "6d"),
         ("weekday(now) == 5", "account: { mrr: 9 }", "4d"),
         ("account.label(\"risk\") == \"high\"", "then: { 30h: { labels: { risk: high } } }", "2d"),
