@@ -2,6 +2,7 @@
 //! load against capacity.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -15,7 +16,7 @@ pub const USUAL_CAPACITY: i32 = 20;
 /// All colleagues, and how much each has to do.
 #[derive(Clone, Debug, Default)]
 pub struct Staff {
-    colleagues: BTreeMap<String, Colleague>,
+    colleagues: Arc<BTreeMap<String, Colleague>>,
     open: HashMap<String, i64>,
 }
 
@@ -69,7 +70,7 @@ impl Staff {
     /// `open` counts the open tasks by CSM id; it is only needed for pools.
     pub fn new(colleagues: impl IntoIterator<Item = Colleague>, open: HashMap<String, i64>) -> Staff {
         let by_id = |colleague: Colleague| (colleague.csm.id.clone(), colleague);
-        Staff { colleagues: colleagues.into_iter().map(by_id).collect(), open }
+        Staff { colleagues: Arc::new(colleagues.into_iter().map(by_id).collect()), open }
     }
 
     /// The colleague with this id.

@@ -228,7 +228,8 @@ impl Course<'_> {
 
     /// The colleagues of the case with what the case gave them to do.
     pub(super) fn staff(&self) -> Staff {
-        let mut staff = Staff::new(self.world.colleagues(&self.config.pools, self.playbook.zone), HashMap::new());
+        let colleagues = || self.world.colleagues(&self.config.pools, self.playbook.zone);
+        let mut staff = self.idle_staff.get_or_init(|| Staff::new(colleagues(), HashMap::new())).clone();
         for assignee in self.tasks.iter().filter_map(|task| task.assignee.as_deref()) {
             staff.assign(assignee);
         }

@@ -90,6 +90,9 @@ impl Course<'_> {
     /// What becomes of each of several mails that are due together.
     pub(super) fn fates(&self, due: &[Planned], now: Instant) -> Result<BTreeMap<Uuid, Fate>, FoldError> {
         let mut fates = BTreeMap::new();
+        if due.is_empty() {
+            return Ok(fates);
+        }
         for mail in due {
             let fate = match self.gate(mail, now)? {
                 Answer::Go => match self.words(mail, now)?.and_then(readable) {

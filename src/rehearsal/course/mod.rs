@@ -6,6 +6,7 @@
 //! more. A mail is delivered at the instant at which it was decided, after the
 //! last look at what may stop it, unless the case gives a budget or quiet hours.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use super::happened::{Note, Occurrence, What};
 use super::population::Population;
 use super::world::World;
 use super::{Failure, Happening, wording};
+use crate::action::staff::Staff;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::config::Config;
@@ -79,6 +81,8 @@ pub(super) struct Course<'a> {
     population: Population<'a>,
     played: Vec<PlayedEnrollment>,
     tasks: Vec<OpenTask>,
+    /// The colleagues of the world as it is, who have nothing to do yet.
+    idle_staff: OnceCell<Staff>,
     matched_since: Option<MatchedSince>,
     /// Mails that have not left yet.
     planned: Vec<Planned>,
@@ -166,6 +170,7 @@ impl<'a> Course<'a> {
             planned: Vec::new(),
             uses: Vec::new(),
             sent: Vec::new(),
+            idle_staff: OnceCell::new(),
             occurrences: Vec::new(),
             happened: Vec::new(),
             notes: Vec::new(),
@@ -348,6 +353,7 @@ impl<'a> Course<'a> {
         self.check_outcomes(change);
         for step in change.done.iter().chain(change.outcomes.iter().map(|(step, _)| step)) {
             let open = self.tasks.iter().position(|task| task.step == *step);
+        self.idle_staff.take();
             let outcome = change.outcomes.iter().find(|(of, _)| of == step).map(|(_, outcome)| outcome.clone());
             match open {
                 Some(open) => {
