@@ -164,7 +164,13 @@ impl Skip {
 /// Decides one subject at a slot, which is the instant of its facts.
 ///
 /// A skip uses nothing up: the next run looks again.
-pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar: &Calendar) -> Decision {
+pub fn admit(
+    playbook: &ReadyPlaybook,
+    facts: impl Into<Arc<Facts>>,
+    history: &History,
+    calendar: &Calendar,
+) -> Decision {
+    let facts = facts.into();
     // A contact who has left is no subject, whatever the condition says: it
     // is not asked, and so nothing turns.
     if has_left(&facts).is_some() {
@@ -202,7 +208,8 @@ pub fn admit_named(playbook: &ReadyPlaybook, facts: Facts, history: &History, ca
 }
 
 /// What decisions at entry see: an enrollment that begins now.
-pub fn at_entry(playbook: &ReadyPlaybook, facts: Facts) -> Context {
+pub fn at_entry(playbook: &ReadyPlaybook, facts: impl Into<Arc<Facts>>) -> Context {
+    let facts = facts.into();
     let now = facts.as_of;
     let entry: BTreeMap<String, Value> = playbook
         .entry_columns
@@ -218,7 +225,7 @@ pub fn at_entry(playbook: &ReadyPlaybook, facts: Facts) -> Context {
         sent: BTreeSet::new(),
         answers: BTreeMap::new(),
     };
-    Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: playbook.zone }
+    Context { facts, progress: Some(Arc::new(progress)), zone: playbook.zone }
 }
 
 /// Everything but the condition; `matched_since` is since when it has been true.

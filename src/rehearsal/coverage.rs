@@ -42,7 +42,7 @@ pub fn coverage(playbook: &ReadyPlaybook, config: &Config, schema: &Schema) -> C
     for case in &playbook.playbook.tests {
         // One with mistakes in its fixtures fails, which is said elsewhere.
         if let Ok((mut course, _)) = course(playbook, case, config, schema, &budget, 0) {
-            let context = |facts| Context { facts: Arc::new(facts), progress: None, zone: playbook.zone };
+            let context = |facts| Context { facts, progress: None, zone: playbook.zone };
             seen.at_slots.extend(std::mem::take(&mut course.looks).into_iter().map(context));
             seen.on_the_way.append(&mut course.end_looks);
             seen.after_the_end.append(&mut course.late_looks);

@@ -1,6 +1,7 @@
 //! A run: who enters, and why somebody does not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::entry_turns::RunOutcome;
 use super::{Course, PlayedEnrollment};
@@ -20,8 +21,8 @@ impl Course<'_> {
             self.look_at_events(now, false);
             return Ok(RunOutcome::Other);
         }
-        let facts = self.facts(&self.playbook.entry_layout, None, now)?;
-        self.looks.push(facts.clone());
+        let facts = Arc::new(self.facts(&self.playbook.entry_layout, None, now)?);
+        self.looks.push(Arc::clone(&facts));
         let own = &self.playbook.playbook.id;
         let earlier = self.played.iter().map(|played| &played.enrollment);
         let history = History {
@@ -36,7 +37,7 @@ impl Course<'_> {
             // No case is held out.
             drawn: Drawn::Outside,
         };
-        let Decision { admission, match_change } = admit(self.playbook, facts.clone(), &history, &self.calendar);
+        let Decision { admission, match_change } = admit(self.playbook, Arc::clone(&facts), &history, &self.calendar);
         match match_change {
             MatchChange::Unchanged => {}
             MatchChange::Rose(matched) => self.matched_since = Some(matched),
@@ -51,28 +52,44 @@ impl Course<'_> {
         if inside {
             return Ok(RunOutcome::Other);
         }
+        // Of an event and of the portfolio more counts than the condition.
+        let is_plain = self.playbook.on.is_none() && self.playbook.portfolio.is_none();
         let is_unmatched = admission == Admission::NotCandidate && self.matched_since.is_none();
-        let outside = match admission {
+        let outcome = if is_unmatched && is_plain { RunOutcome::Unmatched } else { RunOutcome::Other };
+        let unmatched = match admission {
             Admission::Enroll(enrollment) => {
                 self.enroll(*enrollment, now, &facts);
                 return Ok(RunOutcome::Other);
             }
             Admission::NotCandidate if self.playbook.on.as_ref().is_some_and(|on| !on.is_due(&facts)) => {
                 let after = self.playbook.playbook.on.as_ref().map(|on| on.describe()).unwrap_or_default();
-                format!("no event has called it yet (`on`: {after})")
+                self.stay_outside(format!("no event has called it yet (`on`: {after})"), now);
+                None
             }
             Admission::NotCandidate => {
-                format!("the condition was false ({})", self.playbook.when.describe_facts(&facts))
+                // What has not changed reads the same.
+                if self.unmatched.as_ref().is_none_or(|before| before.values != facts.values) {
+                    let read = self.playbook.when.describe_facts(&facts);
+                    self.stay_outside(format!("the condition was false ({read})"), now);
+                }
+                Some(facts)
             }
-            Admission::Skip(skip) => describe_skip(&skip),
+            Admission::Skip(skip) => {
+                self.stay_outside(describe_skip(&skip), now);
+                None
+            }
         };
-        if self.outside.as_ref() != Some(&outside) {
-            self.happen(now, format!("the {} did not enter: {outside}", self.noun()));
-            self.outside = Some(outside);
+        self.unmatched = unmatched;
+        Ok(outcome)
+    }
+
+    /// Says why the subject does not enter, unless that was said last.
+    fn stay_outside(&mut self, why: String, now: Instant) {
+        if self.outside.as_ref() != Some(&why) {
+            self.happen(now, format!("the {} did not enter: {why}", self.noun()));
+            self.remarks += 1;
+            self.outside = Some(why);
         }
-        // Of an event and of the portfolio more counts than the condition.
-        let is_plain = self.playbook.on.is_none() && self.playbook.portfolio.is_none();
-        Ok(if is_unmatched && is_plain { RunOutcome::Unmatched } else { RunOutcome::Other })
     }
 
     fn look_at_events(&mut self, slot: Instant, again: bool) {
@@ -83,7 +100,7 @@ impl Course<'_> {
     }
 
     pub(super) fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &Facts) {
-        self.outside = None;
+        (self.outside, self.unmatched) = (None, None);
         let (read, noun) = (self.playbook.when.describe_facts(facts), self.noun());
         let read = if read.is_empty() { read } else { format!(" ({read})") };
         self.happen(now, format!("the {noun} entered{read}"));

@@ -98,10 +98,14 @@ pub(super) struct Course<'a> {
     pub failures: Vec<Failure>,
     /// Why the subject did not enter at the last slot.
     pub outside: Option<String>,
+    /// The facts for which the condition was false, where that is why.
+    unmatched: Option<Arc<Facts>>,
+    /// How many of what happened say only that: nothing was done.
+    remarks: usize,
     /// What cannot be decided at the moment, and why.
     undecided: BTreeMap<String, String>,
     /// The facts on which it was decided who enters.
-    pub looks: Vec<Facts>,
+    pub looks: Vec<Arc<Facts>>,
     /// What was seen when it was decided whether an enrollment ends.
     pub end_looks: Vec<Context>,
     /// What was seen when it was decided whether a goal came true after the end.
@@ -166,16 +170,18 @@ impl<'a> Course<'a> {
             population,
             played: Vec::new(),
             tasks: Vec::new(),
+            idle_staff: OnceCell::new(),
             matched_since: None,
             planned: Vec::new(),
             uses: Vec::new(),
             sent: Vec::new(),
-            idle_staff: OnceCell::new(),
             occurrences: Vec::new(),
             happened: Vec::new(),
             notes: Vec::new(),
             failures: Vec::new(),
             outside: None,
+            unmatched: None,
+            remarks: 0,
             undecided: BTreeMap::new(),
             looks: Vec::new(),
             end_looks: Vec::new(),
@@ -347,13 +353,13 @@ impl<'a> Course<'a> {
         self.world.change(&change.fixtures, self.schema, now, &mut reader);
         self.world.apply_kpis(&change.kpis, now, &mut reader);
         self.forget_people();
+        self.idle_staff.take();
         for answer in &change.answers {
             self.answer(answer, now);
         }
         self.check_outcomes(change);
         for step in change.done.iter().chain(change.outcomes.iter().map(|(step, _)| step)) {
             let open = self.tasks.iter().position(|task| task.step == *step);
-        self.idle_staff.take();
             let outcome = change.outcomes.iter().find(|(of, _)| of == step).map(|(_, outcome)| outcome.clone());
             match open {
                 Some(open) => {

@@ -120,7 +120,7 @@ impl Course<'_> {
             }
         });
         Standing {
-            happened: self.happened.len(),
+            happened: self.happened.len() - self.remarks,
             passages: self.passages.len(),
             tasks: self.tasks.len(),
             planned: self.planned.len(),
