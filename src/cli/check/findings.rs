@@ -230,12 +230,9 @@ pub fn check_sources(
     let Catalog { playbooks, documents, problems, schema } = catalog::load_all(&sources, &elsewhere, &config, &schema);
     diagnostics.extend(problems);
     let known: Vec<String> = catalog::claimed_ids(&sources).into_iter().chain(elsewhere.playbooks).collect();
-    for playbook in &playbooks {
-        diagnostics.extend(check_cases(playbook, &schema, &known));
-    }
-    for document in &documents {
-        diagnostics.extend(check_document_cases(document, &config, &schema));
-    }
+    let of_cases = side_by_side(&playbooks, |playbook| check_cases(playbook, &schema, &known));
+    let of_documents = side_by_side(&documents, |document| check_document_cases(document, &config, &schema));
+    diagnostics.extend(of_cases.into_iter().chain(of_documents).flatten());
     if config.alerts_to.is_some() {
         forgive_alerts_to(&mut diagnostics);
     }
