@@ -20,6 +20,9 @@ const SIGNS: [(&str, &str); 13] = [
     ("#", "#"),
 ];
 
+/// What these signs begin with.
+const OPENINGS: [char; 8] = ['*', '$', '@', '{', '%', '[', '<', '#'];
+
 /// Words for a person at the customer, before a dot.
 const PEOPLE: [&str; 8] = ["contact", "recipient", "user", "subscriber", "person", "lead", "member", "profile"];
 /// Words for the company.
@@ -31,7 +34,8 @@ pub(super) fn foreign(source: &Source) -> Vec<Diagnostic> {
     let (mut line, mut column) = (1, 1);
     let mut rest: &str = &source.text;
     while let Some(first) = rest.chars().next() {
-        let tag = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")].into_iter().find(|(open, _)| rest.starts_with(open));
+        let tags = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")];
+        let tag = tags.into_iter().filter(|_| first == '{').find(|(open, _)| rest.starts_with(open));
         let (length, name) = match tag {
             Some((_, close)) => (rest.find(close).map_or(rest.len(), |end| end + close.len()), None),
             None => placeholder(rest).map_or((first.len_utf8(), None), |(length, name)| (length, Some(name))),
@@ -58,6 +62,9 @@ pub fn first_foreign(text: &str) -> Option<(&str, String)> {
 
 /// The length of a placeholder at the beginning, and what to write for it.
 fn placeholder(text: &str) -> Option<(usize, String)> {
+    if !text.starts_with(OPENINGS) {
+        return None;
+    }
     SIGNS.into_iter().find_map(|(open, close)| {
         let inner = text.strip_prefix(open)?;
         let inner = &inner[..inner.find(close).filter(|end| (1..60).contains(end))?];
@@ -130,4 +137,15 @@ fn words(name: &str) -> Option<String> {
         last = c;
     }
     (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn openings_are_what_signs_begin_with() {
+        assert!(SIGNS.iter().all(|(open, _)| open.starts_with(OPENINGS)));
+        assert!(OPENINGS.iter().all(|opening| SIGNS.iter().any(|(open, _)| open.starts_with(*opening))));
+    }
 }
