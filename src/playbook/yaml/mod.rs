@@ -12,6 +12,7 @@ use crate::diagnostic::Position;
 pub mod format;
 mod lines;
 mod mistakes;
+mod plain_scalar;
 mod read;
 mod scalars;
 #[cfg(test)]

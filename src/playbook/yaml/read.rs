@@ -6,7 +6,8 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::lines::{Lines, place};
-use super::{Entry, MAX_BYTES, MAX_DEPTH, MAX_NODES, Node, NodeValue, WrittenFloat, mistakes};
+use super::plain_scalar::resolve;
+use super::{Entry, MAX_BYTES, MAX_DEPTH, MAX_NODES, Node, NodeValue, mistakes};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::{Layout, Origin, Source};
 
@@ -379,31 +380,5 @@ impl Tree<'_> {
 
     fn fatal(&self, code: &'static str, at: Position, message: impl Into<String>) -> Fatal {
         Box::new(Diagnostic::error(code, self.file, at, message))
-    }
-}
-
-/// The typed value of a plain scalar by the rules of YAML 1.2; `None` is text.
-fn resolve(text: &str) -> Option<NodeValue> {
-    if text.is_empty() {
-        return Some(NodeValue::Null);
-    }
-    // Long scalars are never numbers, and only these start one of the others.
-    let first = text.chars().next()?;
-    if text.len() > 40 || !(first.is_ascii_digit() || "+-.~nNtTfF".contains(first)) {
-        return None;
-    }
-    match serde_yaml::from_str::<serde_yaml::Value>(text).ok()? {
-        // `---` alone is a document marker to that parser, and text here.
-        serde_yaml::Value::Null if !"~nN".contains(first) => None,
-        serde_yaml::Value::Null => Some(NodeValue::Null),
-        serde_yaml::Value::Bool(value) => Some(NodeValue::Bool(value)),
-        serde_yaml::Value::Number(number) => match number.as_i64() {
-            Some(whole) => Some(NodeValue::Int(whole)),
-            None => {
-                let value = number.as_f64()?;
-                Some(NodeValue::Float(WrittenFloat { value, text: text.into() }))
-            }
-        },
-        _ => None,
     }
 }
