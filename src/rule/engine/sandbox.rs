@@ -46,6 +46,8 @@ struct Engines {
     expressions: Engine,
     scripts: Engine,
     seasons: Arc<Seasons>,
+    /// The names that expressions and scripts may begin with.
+    names: Scope<'static>,
     /// Between two evaluations; as many as there were at once.
     workspaces: Mutex<Vec<Workspace>>,
 }
@@ -85,7 +87,15 @@ impl Sandbox {
             expressions.register_static_module(name, module.clone());
             scripts.register_static_module(name, module);
         }
-        Sandbox { engines: Arc::new(Engines { expressions, scripts, seasons, workspaces: Mutex::default() }) }
+        Sandbox {
+            engines: Arc::new(Engines {
+                expressions,
+                scripts,
+                seasons,
+                names: names::of_rules(),
+                workspaces: Mutex::default(),
+            }),
+        }
     }
 
     /// The seasons that `in_season` knows.
@@ -95,12 +105,12 @@ impl Sandbox {
 
     /// Compiles one expression; statements are refused.
     pub fn expression(&self, text: &str) -> Result<AST, ParseError> {
-        self.engines.expressions.compile_expression_with_scope(&names::of_rules(), text)
+        self.engines.expressions.compile_expression_with_scope(&self.engines.names, text)
     }
 
     /// Compiles the script of a `run` step.
     pub fn script(&self, text: &str) -> Result<AST, ParseError> {
-        self.engines.scripts.compile_with_scope(&names::of_rules(), text)
+        self.engines.scripts.compile_with_scope(&self.engines.names, text)
     }
 
     /// Compiles a module of `scripts/`.
