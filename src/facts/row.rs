@@ -1,6 +1,6 @@
 //! One subject's row of typed cells.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cell::{Cell, CellPath};
@@ -18,7 +18,7 @@ use crate::zone::find_zone;
 pub struct Layout {
     subject: Subject,
     cells: Vec<Cell>,
-    index: HashMap<Cell, usize>,
+    index: BTreeMap<Cell, usize>,
 }
 
 impl Default for Layout {
@@ -31,7 +31,7 @@ impl Default for Layout {
 impl Layout {
     /// No cells, for such subjects.
     pub fn of(subject: Subject) -> Layout {
-        Layout { subject, cells: Vec::new(), index: HashMap::new() }
+        Layout { subject, cells: Vec::new(), index: BTreeMap::new() }
     }
 
     /// Whose rows they are.
