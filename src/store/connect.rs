@@ -137,9 +137,9 @@ async fn connect_once(pool: &PgPool) -> sqlx::Result<PgConnection> {
 }
 
 async fn keeps_sessions(pool: &PgPool) -> sqlx::Result<bool> {
-    let mut one = connect_once(pool).await?;
-    // It stays in the pool, for what comes.
-    let mut other = pool.acquire().await?;
+    // Both at once, for each is a new process of the server. The other stays in the
+    // pool, for what comes. A database that is away ends the first, and with it both.
+    let (mut one, mut other) = tokio::try_join!(connect_once(pool), pool.acquire())?;
     // Without prepared statements, which such a pooler may not know.
     let session = async |connection: &mut PgConnection| -> sqlx::Result<i32> {
         connection.fetch_one(sqlx::raw_sql("select pg_backend_pid()")).await?.try_get(0)
