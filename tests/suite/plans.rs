@@ -14,6 +14,7 @@ use keepwell::store::messages::claimed::Rendered;
 use keepwell::store::messages::ending::Ending;
 use keepwell::store::messages::mark_request::{MarkRequest, Marked};
 use keepwell::store::upkeep::stopped::Halted;
+use keepwell::store::views::cli::Filter;
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::support::database;
@@ -73,7 +74,7 @@ async fn read(pool: &PgPool) -> BTreeMap<String, (i64, i64)> {
     let rows: Vec<(String, i64, i64)> = sqlx::query_as(
         "select t.relname::text, t.seq_scan, (t.seq_tup_read + sum(i.idx_tup_read))::int8
          from pg_stat_user_tables t join pg_stat_user_indexes i using (relid) where t.schemaname = 'keepwell'
-           and t.relname in ('messages', 'enrollments', 'recipients', 'address_guard', 'attempts')
+           and t.relname in ('messages', 'enrollments', 'recipients', 'address_guard', 'attempts', 'tasks')
          group by t.relname, t.seq_scan, t.seq_tup_read",
     )
     .fetch_all(pool)
@@ -113,7 +114,7 @@ async fn plans_of_empty_tables_are_good_for_full_ones() {
     // Tells what is left to tell.
     store.close().await;
     let after = settled(&pool).await;
-    assert_eq!(after.len(), 5);
+    assert_eq!(after.len(), 6);
     for (table, (scans, read)) in after {
         let (scans_before, read_before) = before[&table];
         // An insertion looks for conflicts without being counted.
@@ -121,5 +122,40 @@ async fn plans_of_empty_tables_are_good_for_full_ones() {
         assert!(!counted || read > read_before, "{table} was used");
         assert_eq!(scans, scans_before, "nobody reads all of {table}");
         assert!(read - read_before < 500, "{} rows of {table} for three mails", read - read_before);
+    }
+}
+
+#[tokio::test]
+async fn one_task_message_or_enrollment_is_found_by_its_id() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    fill(&pool, 1, 5_000, "planned").await;
+    sqlx::raw_sql(
+        "insert into keepwell.tasks (account_id, id, enrollment_id, playbook, revision, step, title, priority,
+             checklist, outcomes, keep, evidence, state, created_at, refreshed_at)
+         select 'a' || n, md5('t' || n)::uuid, md5('e' || n)::uuid, 'tips', 'r', 'call', 'Call', 'normal', '[]', '[]',
+             false, '{}', 'open', '2026-03-02', '2026-03-02' from generate_series(1, 5000) n;
+         analyze keepwell.tasks, keepwell.messages, keepwell.enrollments",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let before = settled(&pool).await;
+    let store = Store::connect(database.options.clone(), 2);
+    let one = |id: &str| Filter { id: Some(id.parse().unwrap()), ..Filter::default() };
+    let (task, message, enrollment): (String, String, String) =
+        sqlx::query_as("select md5('t77')::uuid::text, md5('m77')::uuid::text, md5('e77')::uuid::text")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    assert_eq!(store.list_tasks(&one(&task)).await.unwrap()[0]["account"], "a77");
+    assert_eq!(store.list_messages(&one(&message)).await.unwrap()[0]["account"], "a77");
+    assert_eq!(store.list_enrollments(&one(&enrollment)).await.unwrap()[0]["account"], "a77");
+    store.close().await;
+    let after = settled(&pool).await;
+    for table in ["tasks", "messages", "enrollments"] {
+        let ((scans, read), (scans_before, read_before)) = (after[table], before[table]);
+        assert_eq!(scans, scans_before, "nobody reads all of {table}");
+        assert!((1..50).contains(&(read - read_before)), "{} rows of {table}", read - read_before);
     }
 }

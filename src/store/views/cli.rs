@@ -36,7 +36,7 @@ const ENROLLMENTS: &str = "
                 'value', l.value, 'at', l.at, 'shadow', l.shadow) order by l.at, l.name), '[]')
                 from keepwell.labels l
                 where l.account_id = e.account_id and l.enrollment_id = e.id)) as row,
-        playbook, account_id as account, state, null::text as assignee, started_at as ordered, id::text as last
+        playbook, account_id as account, state, null::text as assignee, started_at as ordered, id::text as last, id as row_id
     from keepwell.enrollments e";
 
 fn tasks(store: &Store) -> String {
@@ -51,7 +51,7 @@ fn tasks(store: &Store) -> String {
         'account_name', a.name, 'enrollment', t.enrollment_id, 'created_at', t.created_at,
         'ended_at', t.ended_at) as row,
         t.playbook, t.account_id as account, t.state, t.assignee,
-        coalesce(t.due_at, t.created_at) as ordered, t.id::text as last
+        coalesce(t.due_at, t.created_at) as ordered, t.id::text as last, t.id as row_id
     from keepwell.tasks t left join {accounts} a on a.id = {}",
         key.of_text("t.account_id")
     )
@@ -63,7 +63,7 @@ const MESSAGES: &str = "
         'subject', subject, 'state', state, 'reason', reason, 'attempts', attempts, 'sent_at', sent_at,
         'message_id', message_id, 'enrollment', enrollment_id, 'created_at', created_at, 'next_at', next_at,
         'valid_until', valid_until, 'audience', audience, 'variant', variant) as row,
-        playbook, account_id as account, state, null::text as assignee, created_at as ordered, id::text as last
+        playbook, account_id as account, state, null::text as assignee, created_at as ordered, id::text as last, id as row_id
     from keepwell.messages";
 
 const RUNS: &str = "
@@ -75,7 +75,7 @@ const RUNS: &str = "
         'started_at', started_at, 'ended_at', ended_at,
         'was', (select jsonb_agg(r.was order by r.at, r.was) from keepwell.renames r
                 where r.playbook = runs.playbook)) as row,
-        playbook, ''::text as account, state, null::text as assignee, slot as ordered, playbook as last
+        playbook, ''::text as account, state, null::text as assignee, slot as ordered, playbook as last, null::uuid as row_id
     from keepwell.runs";
 
 /// The states there are, as the database's own checks say them.
@@ -111,7 +111,7 @@ impl Store {
             "select row from ({what}) listed
              where ($1::text is null or playbook = $1) and ($2::text is null or account = $2)
                and ($3::text is null or state = $3) and ($4::text is null or assignee = $4)
-               and ($5::text is null or last = $5)
+               and ($5::uuid is null or row_id = $5)
              order by ordered, last limit $6"
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
@@ -119,7 +119,7 @@ impl Store {
             .bind(&filter.account)
             .bind(&filter.state)
             .bind(&filter.assignee)
-            .bind(filter.id.map(|id| id.to_string()))
+            .bind(filter.id)
             .bind(filter.limit)
             .fetch_all(&mut *self.read().await?)
             .await?;
