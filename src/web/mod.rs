@@ -38,7 +38,6 @@ use chrono_tz::Tz;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::clock::{Clock, Stopwatch};
-use crate::impact::Impact;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::store::views::gauges::WorkGauges;
@@ -125,6 +124,7 @@ use brand::{Brand, Logo};
 use identity::Identity;
 use kept::{KeptAnswers, QUICK};
 use overview::{FiguresQuestion, OverviewFigures};
+use playbooks::PlaybookWorth;
 use warning_limit::WarningLimit;
 
 /// The longest body that a form may send, in bytes.
@@ -185,7 +185,7 @@ pub struct WebState {
     /// Overviews whose counting took long.
     overview_figures: Arc<KeptAnswers<FiguresQuestion, OverviewFigures>>,
     /// What playbooks are worth, where finding that out took long.
-    impacts: Arc<KeptAnswers<String, Impact>>,
+    worths: Arc<KeptAnswers<String, PlaybookWorth>>,
     /// Links whose token is not ours.
     forged_links: WarningLimit,
     /// Requests of a proxy for what is not for customers.
@@ -216,7 +216,7 @@ impl WebState {
             large_looks: Arc::new(Semaphore::new(1)),
             gauges: Arc::default(),
             overview_figures: Arc::new(KeptAnswers::new(QUICK)),
-            impacts: Arc::new(KeptAnswers::new(QUICK)),
+            worths: Arc::new(KeptAnswers::new(QUICK)),
             forged_links: WarningLimit::default(),
             withheld_pages: WarningLimit::default(),
             silences: WarningLimit::default(),
@@ -231,8 +231,8 @@ impl WebState {
 
     /// The same, where answers that take at least this long are kept for a while.
     pub fn keeping_answers_of(self, time: Duration) -> WebState {
-        let (overview_figures, impacts) = (Arc::new(KeptAnswers::new(time)), Arc::new(KeptAnswers::new(time)));
-        WebState { overview_figures, impacts, ..self }
+        let (overview_figures, worths) = (Arc::new(KeptAnswers::new(time)), Arc::new(KeptAnswers::new(time)));
+        WebState { overview_figures, worths, ..self }
     }
 
     /// The same, with the logo that the configuration names on the pages for customers.

@@ -22,7 +22,7 @@ use crate::clock::Instant;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::Schema;
-use crate::impact::TERM_DAYS;
+use crate::impact::{Impact, TERM_DAYS};
 use crate::playbook::duration::Duration;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
@@ -47,6 +47,14 @@ const REASONS_OF: i64 = 1_000;
 
 /// How many of those who wait in a held run are named.
 const SAMPLE: i64 = 10;
+
+/// What a playbook is worth. To know it, all its enrollments are counted.
+#[derive(Debug)]
+pub(super) struct PlaybookWorth {
+    impact: Impact,
+    /// What its ghosts did without: kind to number.
+    ghosts: BTreeMap<String, i64>,
+}
 
 /// Every published playbook.
 pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
@@ -120,16 +128,16 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     for run in runs {
         shown.push(run_shown(&web, run).await?);
     }
-    let counted = web.store.ghosts_count(&id).await?;
     let terms = ImpactTerms { now, term_days: TERM_DAYS, minutes_per_task: web.shared.config.minutes_per_task };
-    let find_impact = {
+    let find_worth = {
         let (web, id) = (web.clone(), id.clone());
         async move {
             let impact = web.store.impact(Some(&id), terms).await?.pop();
-            impact.ok_or(Trouble::NotFound("There is no such playbook."))
+            let impact = impact.ok_or(Trouble::NotFound("There is no such playbook."))?;
+            Ok(PlaybookWorth { impact, ghosts: web.store.ghosts_count(&id).await? })
         }
     };
-    let impact = web.impacts.answer(id.clone(), now, find_impact).await?;
+    let worth = web.worths.answer(id.clone(), now, find_worth).await?;
     let behind = web.store.behind(&id).await?.into_iter().map(|one| BehindView {
         published: moment(one.published_at, web.zone),
         revision: one.revision,
@@ -158,7 +166,11 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         counts: journey.states(),
         elsewhere: journey.elsewhere(),
         reasons_of: reasons_bound(&counts),
-        impact: impact_view(&impact.answer, impact.kept_since(now).map(|at| moment(at, web.zone)), counted),
+        impact: impact_view(
+            &worth.answer.impact,
+            worth.kept_since(now).map(|at| moment(at, web.zone)),
+            worth.answer.ghosts.clone(),
+        ),
         behind: behind.collect(),
         unseen,
         messages_href: href("/messages", &[("playbook", &id)]),

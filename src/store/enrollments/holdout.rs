@@ -16,8 +16,8 @@ pub struct ArmComparison {
 impl Store {
     /// What the ghosts of a playbook did without: kind to number.
     pub async fn ghosts_count(&self, playbook: &str) -> sqlx::Result<BTreeMap<String, i64>> {
-        let mut compared = self.compare_arms(Some(playbook)).await?;
-        Ok(compared.remove(playbook).unwrap_or_default().counted)
+        let counted = self.count_ghost_effects(Some(playbook)).await?;
+        Ok(counted.into_iter().map(|(_, kind, number)| (kind, number)).collect())
     }
 
     /// By playbook, of those that have or had a holdout, or of the one that is
@@ -36,17 +36,7 @@ impl Store {
         .bind(playbook)
         .fetch_all(self.pool())
         .await?;
-        let counted: Vec<(String, String, i64)> = sqlx::query_as(
-            "select e.playbook, kinds.kind, sum(steps.number::bigint)::bigint
-             from keepwell.enrollments e
-             cross join lateral jsonb_each(e.counted) as kinds (kind, steps)
-             cross join lateral jsonb_each_text(kinds.steps) as steps (step, number)
-             where e.arm is not null and e.state = 'ghost' and not e.shadow and ($1::text is null or e.playbook = $1)
-             group by e.playbook, kinds.kind",
-        )
-        .bind(playbook)
-        .fetch_all(self.pool())
-        .await?;
+        let counted = self.count_ghost_effects(playbook).await?;
         let mut compared: BTreeMap<String, ArmComparison> = BTreeMap::new();
         for (playbook, arm, accounts, goal) in rows {
             let comparison = &mut compared.entry(playbook).or_default().comparison;
@@ -60,5 +50,20 @@ impl Store {
             compared.entry(playbook).or_default().counted.insert(kind, number);
         }
         Ok(compared)
+    }
+
+    /// Playbook, kind and number of what ghosts did without; of one playbook where it is named.
+    async fn count_ghost_effects(&self, playbook: Option<&str>) -> sqlx::Result<Vec<(String, String, i64)>> {
+        sqlx::query_as(
+            "select e.playbook, kinds.kind, sum(steps.number::bigint)::bigint
+             from keepwell.enrollments e
+             cross join lateral jsonb_each(e.counted) as kinds (kind, steps)
+             cross join lateral jsonb_each_text(kinds.steps) as steps (step, number)
+             where e.arm is not null and e.state = 'ghost' and not e.shadow and ($1::text is null or e.playbook = $1)
+             group by e.playbook, kinds.kind",
+        )
+        .bind(playbook)
+        .fetch_all(self.pool())
+        .await
     }
 }
