@@ -46,6 +46,7 @@ const SUMS: &str = "
     0034_unreadable_instants.sql  818fbdb8960de2423b795f999fa616b56e6bf86e3691fe88f67f72d6e0b03971
     0035_page_searches.sql  7c5435d3b5f98071f787ab7898838e827a40a1d14893fa8b029122f81b4f634a
     0036_answer_posts.sql  ece760f0d512aa88fb55e5c5c691b228bef0d4010c90906127391876e589aafb
+    0037_open_task_counts.sql  d272bce81b7c1ab3670e9993507c1e7976172c12eb24c5d67eaa9a816c4a6f1a
 ";
 
 #[test]
