@@ -18,7 +18,7 @@ use crate::effect::kind;
 use crate::enrollment::Enrollment;
 use crate::facts::SubjectId;
 use crate::playbook::guardrails::Ramp;
-use crate::store::views::web::{HeldRow, RunRow};
+use crate::store::views::web::{HeldOfCsm, HeldRow, RunRow, largest_account};
 use crate::worker::runs::approval_outlook::{ApprovalOutlook, HeldRun, look_at_held};
 use crate::worker::runs::plan::PlannedEffect;
 use crate::worker::shared::Shared;
@@ -74,26 +74,27 @@ struct RenderedMail {
 
 impl OutlookView {
     /// Of those who wait in a held run, with the mails of the first, of the largest
-    /// and of a chosen account. `named` are those on the page, `waiting` is how many there are.
+    /// and of a chosen account. `named` are those on the page, `csms` whose all of them are.
     pub async fn of(
         web: &WebState,
         run: &RunRow,
         named: &[HeldRow],
         chosen: Option<&str>,
-        waiting: usize,
+        csms: &[HeldOfCsm],
     ) -> Result<OutlookView, Trouble> {
         let now = web.clock.now();
-        let largest = web.store.largest_held(&run.playbook, run.slot).await?;
+        let largest = largest_account(csms);
+        let waiting = csms.iter().map(|one| one.waiting).sum::<i64>().unsigned_abs() as usize;
         let first = web.store.held_sample(&run.playbook, run.slot, 1).await?.pop().map(|one| one.account_id);
         let mut wanted: Vec<String> = named.iter().map(|one| one.account_id.clone()).collect();
-        wanted.extend(largest.iter().chain(&first).cloned().chain(chosen.map(str::to_owned)));
+        wanted.extend(largest.into_iter().chain(first.as_deref()).chain(chosen).map(str::to_owned));
         let held = web.store.some_held_enrollments(&run.playbook, run.slot, &wanted, LOOKED_AT).await?;
         let of = |account: &str| held.iter().map(Enrollment::subject).find(|subject| subject.account == account);
         let mut rendered: Vec<(&'static str, SubjectId)> = Vec::new();
         for (which, account) in [
             (phrase!("Chosen: {name}"), chosen),
             (phrase!("The first: {name}"), first.as_deref()),
-            (phrase!("The largest: {name}"), largest.as_deref()),
+            (phrase!("The largest: {name}"), largest),
         ] {
             if let Some(subject) = account.and_then(of)
                 && !rendered.iter().any(|(_, known)| *known == subject)

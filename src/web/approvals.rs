@@ -220,9 +220,8 @@ async fn page(
     let next = waiting.last().filter(|_| is_more);
     let next_href = next
         .map(|last| format!("{}#waiting", href(&here, &[("after", &last.account_id), ("contact", &last.contact_id)])));
-    let all_waiting = csms.iter().map(|one| one.waiting).sum::<i64>().unsigned_abs() as usize;
     let outlook = match is_held && row.approved_by.is_none() {
-        true => Some(OutlookView::of(web, &row, &waiting, asked.account.as_deref(), all_waiting).await?),
+        true => Some(OutlookView::of(web, &row, &waiting, asked.account.as_deref(), &csms).await?),
         false => None,
     };
     let (about, steps) = read_steps(web, playbook, &row.revision).await?;
@@ -285,7 +284,7 @@ async fn read_steps(
 }
 
 fn view_csm(one: HeldOfCsm) -> CsmShare {
-    let HeldOfCsm { csm, accounts, waiting, mrr, open_tasks } = one;
+    let HeldOfCsm { csm, accounts, waiting, mrr, open_tasks, .. } = one;
     CsmShare { csm, accounts, waiting, mrr: mrr.map(number), open_tasks }
 }
 

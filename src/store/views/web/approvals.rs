@@ -20,6 +20,22 @@ pub struct HeldOfCsm {
     pub mrr: Option<f64>,
     /// Open tasks of the CSM today.
     pub open_tasks: i64,
+    /// The account with the largest MRR of theirs, and that MRR; `None` where it is not a number.
+    pub largest_account: String,
+    pub largest_mrr: Option<f64>,
+}
+
+/// The account with the largest MRR of all that wait in a held run; of equal ones the first by id.
+pub fn largest_account(held: &[HeldOfCsm]) -> Option<&str> {
+    // Without a number comes after every number.
+    let rank = |one: &HeldOfCsm| (one.largest_mrr.is_none(), -one.largest_mrr.unwrap_or(0.0));
+    let order = |one: &&HeldOfCsm, other: &&HeldOfCsm| {
+        let (rank, other_rank) = (rank(one), rank(other));
+        (rank.0.cmp(&other_rank.0))
+            .then(rank.1.total_cmp(&other_rank.1))
+            .then(one.largest_account.cmp(&other.largest_account))
+    };
+    held.iter().min_by(order).map(|one| &*one.largest_account)
 }
 
 /// What a person said of a held run.
@@ -44,20 +60,6 @@ impl Store {
         .await
     }
 
-    /// The account with the largest MRR of those that wait in a held run.
-    pub async fn largest_held(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<String>> {
-        let sql = format!(
-            "select e.account_id from keepwell.enrollments e
-             left join {} a on a.id = {}
-             where e.playbook = $1 and e.run_slot = $2 and e.state = 'held' and e.account_id <> ''
-             order by case when jsonb_typeof(to_jsonb(a.mrr)) = 'number' then (to_jsonb(a.mrr) #>> '{{}}')::float8 end
-                 desc nulls last, e.account_id limit 1",
-            self.relation(Relation::Accounts),
-            self.key().of_text("e.account_id")
-        );
-        sqlx::query_scalar(AssertSqlSafe(sql)).bind(playbook).bind(slot).fetch_optional(&mut *self.read().await?).await
-    }
-
     /// Every run that waits for a person, the oldest first.
     pub async fn held_runs(&self) -> sqlx::Result<Vec<RunRow>> {
         let sql = format!("select {RUN} from keepwell.runs where state = 'held' order by slot, playbook");
@@ -77,16 +79,43 @@ impl Store {
         let sql = format!(
             "select coalesce(nullif(btrim(c.name), ''), a.csm_id) as csm, count(*) as accounts,
                  sum(w.waiting)::bigint as waiting,
-                 sum(case when jsonb_typeof(to_jsonb(a.mrr)) = 'number' then (to_jsonb(a.mrr) #>> '{{}}')::float8 end) as mrr,
-                 (select count(*) from keepwell.tasks t where t.assignee = a.csm_id and t.state = 'open') as open_tasks
+                 sum(m.mrr) as mrr,
+                 (select count(*) from keepwell.tasks t where t.assignee = a.csm_id and t.state = 'open') as open_tasks,
+                 (array_agg(w.account_id order by m.mrr desc nulls last, w.account_id))[1] as largest_account,
+                 max(m.mrr) as largest_mrr
              from (select e.account_id, count(*) as waiting from keepwell.enrollments e
                    where e.playbook = $1 and e.run_slot = $2 and e.state = 'held' and e.account_id <> ''
                    group by e.account_id) w
              left join {accounts} a on a.id = {account}
              left join {csms} c on c.id = a.csm_id
+             cross join lateral (
+                 select case when jsonb_typeof(to_jsonb(a.mrr)) = 'number' then (to_jsonb(a.mrr) #>> '{{}}')::float8 end as mrr) m
              group by a.csm_id, c.name
              order by 3 desc, 1"
         );
         sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).bind(slot).fetch_all(&mut *self.read().await?).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_account_is_that_of_the_largest_number() {
+        let of = |account: &str, mrr: Option<f64>| HeldOfCsm {
+            csm: None,
+            accounts: 1,
+            waiting: 1,
+            mrr,
+            open_tasks: 0,
+            largest_account: account.to_owned(),
+            largest_mrr: mrr,
+        };
+        assert_eq!(largest_account(&[]), None);
+        assert_eq!(largest_account(&[of("b", None), of("a", None)]), Some("a"));
+        let held = [of("a", None), of("b", Some(-2.0)), of("d", Some(10.0)), of("c", Some(10.0)), of("e", Some(9.0))];
+        assert_eq!(largest_account(&held), Some("c"));
+        assert_eq!(largest_account(&held[..2]), Some("b"));
     }
 }

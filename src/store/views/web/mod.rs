@@ -45,7 +45,7 @@ pub use accounts::{
     read_json,
 };
 pub use answers::{AnswerCount, AnswerListFilter, AnswerListRow};
-pub use approvals::{HeldOfCsm, RunWord};
+pub use approvals::{HeldOfCsm, RunWord, largest_account};
 pub use contact_wishes::Wish;
 pub use deeds::{DeedFilter, DeedRow};
 pub use journeys::{EnrolledRow, StepCount, StepGroup, StepReason};

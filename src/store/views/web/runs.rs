@@ -132,12 +132,14 @@ impl Store {
         let account = self.key().of_text("e.account_id");
         let sql = format!(
             "select e.account_id, a.name as account_name, e.contact_id, k.name as contact_name, e.evidence
-             from keepwell.enrollments e
+             from (
+                 select account_id, contact_id, evidence from keepwell.enrollments
+                 where playbook = $1 and run_slot = $2 and state = 'held'
+                   and ($4::text is null or (account_id, contact_id) > ($4, $5))
+                 order by account_id, contact_id limit $3) e
              left join {accounts} a on a.id = {account}
              left join {contacts} k on k.account_id = {account} and k.id = e.contact_id
-             where e.playbook = $1 and e.run_slot = $2 and e.state = 'held'
-               and ($4::text is null or (e.account_id, e.contact_id) > ($4, $5))
-             order by e.account_id, e.contact_id limit $3"
+             order by e.account_id, e.contact_id"
         );
         sqlx::query_as(AssertSqlSafe(sql))
             .bind(playbook)
