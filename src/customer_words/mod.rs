@@ -75,7 +75,7 @@ words! {
 words! {
     /// The page of a success plan.
     PlanWords: title, about, open, reached, missed, unmeasured, reached_on, now, target, start, due, milestones,
-    milestone_open, measured, question, over, over_about, expired, expired_about
+    milestone_open, changed, question, over, over_about, expired, expired_about
 }
 
 words! {

@@ -30,8 +30,9 @@ struct CustomerPlanPage {
     /// `goals`, `over` or `too_late`.
     stage: &'static str,
     goals: Vec<CustomerGoalView>,
-    /// The day of what was measured; `None` before the first time.
-    measured: Option<String>,
+    /// The day since which the figures are so; `None` before the first. An account of another
+    /// status is not measured, so no page says when that was done last.
+    changed: Option<String>,
 }
 
 /// A goal as its customer sees it.
@@ -90,14 +91,14 @@ pub(super) async fn show(State(web): Web, Path(token): Path<String>, headers: He
     let page = CustomerPlanPage {
         stage: "goals",
         goals: writing.goals(&plan, document.as_deref()),
-        measured: plan.measured_at.map(|at| writing.day(at)),
+        changed: plan.goals.iter().map(|goal| goal.at).max().map(|at| writing.day(at)),
     };
     frame.page(StatusCode::OK, "customer_plan.html", page)
 }
 
 /// Says that there is nothing to see any more.
 fn end(web: &WebState, readers: &LinkReaders, headers: &HeaderMap, stage: &'static str) -> Result<Response, Trouble> {
-    let page = CustomerPlanPage { stage, goals: Vec::new(), measured: None };
+    let page = CustomerPlanPage { stage, goals: Vec::new(), changed: None };
     CustomerFrame::new(web, readers, headers).page(StatusCode::GONE, "customer_plan.html", page)
 }
 
@@ -127,7 +128,8 @@ impl Writing<'_> {
                 percent: None,
                 start: None,
                 value: None,
-                target: Some(self.number(goal.target)),
+                // As of a goal that is measured: what is there or not has no number.
+                target: (goal.target != 1.0).then(|| self.number(goal.target)),
                 due: None,
                 reached: None,
                 milestones: Vec::new(),

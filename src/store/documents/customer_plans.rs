@@ -9,8 +9,6 @@ use crate::store::Store;
 pub struct CustomerPlan {
     /// The revision in force.
     pub revision: String,
-    /// The slot that it was measured for last; `None` before the first.
-    pub measured_at: Option<Instant>,
     /// How far its goals are, as far as they were measured.
     pub goals: Vec<GoalRow>,
 }
@@ -19,11 +17,8 @@ impl Store {
     /// The plan of an account at an instant; `None` where it has no such plan, and where
     /// the plan's file is gone.
     pub async fn customer_plan(&self, account: &str, plan: &str, at: Instant) -> sqlx::Result<Option<CustomerPlan>> {
-        let known: Option<(String, Option<Instant>)> = sqlx::query_as(
-            "select f.revision, (
-                 select max(e.slot) from keepwell.evaluations e
-                 where e.document = p.plan and e.state = 'done' and e.slot between p.since and $3)
-             from keepwell.plans p
+        let revision: Option<String> = sqlx::query_scalar(
+            "select f.revision from keepwell.plans p
              join keepwell.playbooks f on f.id = p.plan and f.kind = 'plan' and f.present
              where p.account_id = $1 and p.plan = $2 and p.since <= $3",
         )
@@ -32,8 +27,8 @@ impl Store {
         .bind(at)
         .fetch_optional(self.pool())
         .await?;
-        let Some((revision, measured_at)) = known else { return Ok(None) };
+        let Some(revision) = revision else { return Ok(None) };
         let filter = GoalFilter { plan: Some(plan), account: Some(account), state: None };
-        Ok(Some(CustomerPlan { revision, measured_at, goals: self.goals_at(filter, at).await? }))
+        Ok(Some(CustomerPlan { revision, goals: self.goals_at(filter, at).await? }))
     }
 }

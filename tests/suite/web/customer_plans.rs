@@ -72,7 +72,7 @@ async fn a_customer_sees_what_was_agreed_and_how_far_it_is() {
     page.shows("<dt>Reached on</dt><dd>25 February 2026</dd>");
     page.shows("<strong>Not reached in time</strong> <span class=\"share\">50%</span>");
     page.shows("<strong>Not measured yet</strong>");
-    page.shows("<dt>Measured last on</dt><dd>28 February 2026</dd>");
+    page.shows("<dt>Last change on</dt><dd>25 February 2026</dd>");
     let order =
         ["Nine of ten", "No open ticket", "A report a week", "dir=\"auto\">new<"].map(|text| page.body.find(text));
     assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{order:?}");
