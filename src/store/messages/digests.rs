@@ -78,6 +78,8 @@ pub struct HandedTask {
 pub struct GatheredNotice {
     pub subject: String,
     pub text: String,
+    /// Whether the text is Markdown, as that of a list mail.
+    pub is_markdown: bool,
 }
 
 impl Store {
@@ -225,8 +227,9 @@ impl Store {
                        and account_id <> all($6)
                      order by created_at, id limit $5 for update skip locked)
                    and state in {waiting}
-                 returning created_at, id, coalesce(subject, '') as subject, coalesce(body_text, '') as text)
-             select subject, text from taken order by created_at, id",
+                 returning created_at, id, coalesce(subject, '') as subject, coalesce(body_text, '') as text,
+                     words is not null as is_markdown)
+             select subject, text, is_markdown from taken order by created_at, id",
             take = end_waiting(State::Captured, "$2", "$3"),
             notice = Channel::OF_COLLEAGUES,
             waiting = *WAITING

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
+use super::prepare_notice::lead_to_pages;
 use crate::clock::Instant;
 use crate::facts::Colleague;
 use crate::ids;
@@ -116,7 +117,11 @@ fn composed(gathered: &Gathered, recipient: &Recipient, zone: Tz, url: Option<&s
         text.push_str(&format!("{heading}:\n\n"));
         counts.push(heading);
         for notice in &gathered.notices {
-            text.push_str(&format!("{}\n{}\n\n", notice.subject, notice.text.trim()));
+            let words = match url {
+                Some(url) if notice.is_markdown => lead_to_pages(&notice.text, url),
+                _ => notice.text.clone(),
+            };
+            text.push_str(&format!("{}\n{}\n\n", notice.subject, words.trim()));
         }
     }
     if let Some(url) = url {

@@ -78,7 +78,7 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
 
 /// Puts the address of the pages before the links of a Markdown text that begin
 /// with `/`. Values in it are no links: what would make one is escaped.
-fn lead_to_pages(text: &str, pages: &str) -> String {
+pub(crate) fn lead_to_pages(text: &str, pages: &str) -> String {
     text.replace("](/", &format!("]({pages}/"))
 }
 

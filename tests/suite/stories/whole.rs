@@ -104,6 +104,21 @@ async fn links_of_a_list_mail_lead_to_the_pages() {
 }
 
 #[tokio::test]
+async fn links_of_a_list_mail_lead_to_the_pages_from_a_digest_too() {
+    let world = World::with("notify: { csm: { digest: \"0 8 * * mon-fri\" } }\n").await;
+    let steps = "  - email:\n      id: list\n      to: csm\n      subject: Accounts\n      body: |\n        \
+        {% for account in matching %}\n        - [{{ account.name }}](/accounts/{{ account.id }})\n        {% endfor %}\n";
+    world.playbook(&playbook("list", "for: portfolio\nper: csm\nmatching: account.mrr > 1", steps));
+    world.account("a1", json!({ "mrr": 5 })).await;
+    world.run_at(SLOT).await;
+    world.pass_at("2026-03-03T08:00:00Z").await;
+    let notices = world.notices().await;
+    let digest = notices.iter().find(|notice| notice["step"] == "digest").expect("a digest");
+    let text = world.text(digest).await;
+    assert!(text.contains("[A1](http://127.0.0.1:7717/accounts/a1)"), "{text}");
+}
+
+#[tokio::test]
 async fn all_accounts_together_tell_when_a_share_rises() {
     let keys = "for: portfolio\nreentry: on_rematch\nwhen: (share_of(account.events(\"login\", 7) == 0) ?? 0) > 50";
     let steps = "  - notify: { id: tell, channel: alerts_to, text: '{{ share_of(account.events(\"login\", 7) == 0) | number }} percent are quiet' }\n  \

@@ -12,7 +12,7 @@ use crate::message::channel::Channel;
 use crate::worker::enrollments::advancer::{Foreseen, look_ahead};
 use crate::worker::enrollments::snapshot::Snapshot;
 use crate::worker::messages::customer_mail::CustomerMail;
-use crate::worker::messages::prepare_notice::NoticeMail;
+use crate::worker::messages::prepare_notice::{NoticeMail, lead_to_pages};
 use crate::worker::messages::words::{contact_of, words};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
@@ -174,9 +174,12 @@ fn preview(shared: &Shared, loaded: &Loaded, seen: &Snapshot, effect: &Effect, a
             mail.compose(shared, loaded, seen).ok()?.composed
         }
         EffectBody::Message(MessageDraft::Notice(draft)) if draft.channel == Channel::Notice => {
-            let (to, subject, text) = (draft.to.as_deref()?, &draft.subject, &draft.text);
-            let is_markdown = draft.is_markdown;
-            let mail = NoticeMail { message_id: &message_id, to, subject, text, is_markdown, date: at };
+            let (to, subject, is_markdown) = (draft.to.as_deref()?, &draft.subject, draft.is_markdown);
+            let text = match shared.config.pages_url() {
+                Some(url) if is_markdown => lead_to_pages(&draft.text, &url),
+                _ => draft.text.clone(),
+            };
+            let mail = NoticeMail { message_id: &message_id, to, subject, text: &text, is_markdown, date: at };
             mail.compose(shared).ok()?.0
         }
         _ => return None,
