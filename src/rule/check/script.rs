@@ -149,6 +149,9 @@ impl Checker<'_> {
         let is_known = global::find(&call.name).is_some();
         if is_known && call.args.iter().all(Expr::is_constant) {
             self.function(call, position);
+        } else if call.name == global::PLAN_LINK {
+            // Which plan is read has to stand in the text: it is fetched before the script runs.
+            self.problem("KW0205", position, "`plan_link` takes the id of a success plan in quotes", None);
         }
         if !is_known {
             let help = nearest(&call.name, ACTIONS).map(|near| format!("did you mean `{near}`?"));

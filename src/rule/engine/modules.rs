@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::plan_link::PlanLinks;
 use crate::playbook::season::Seasons;
 use crate::playbook::{Layout, Origin, Source};
-use crate::rule::functions::global::{KPI, KPI_CHANGE};
+use crate::rule::functions::global::{KPI, KPI_CHANGE, PLAN_LINK};
 use crate::rule::place::place;
 use crate::rule::population::Measure;
 use crate::rule::{foreign_syntax, rhai_messages};
@@ -174,7 +174,7 @@ fn unknown_calls(ast: &AST, file: &str, problems: &mut Vec<Diagnostic>) {
             problems.push(problem.help(IN_EXPRESSIONS));
         }
         if let Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) = path.last()
-            && [KPI, KPI_CHANGE].contains(&call.name.as_str())
+            && [KPI, KPI_CHANGE, PLAN_LINK].contains(&call.name.as_str())
             && call.namespace.is_empty()
             && !own.contains(&call.name.as_str())
         {

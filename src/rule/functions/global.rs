@@ -36,6 +36,9 @@ pub const KPI: &str = "kpi";
 /// How much it has changed.
 pub const KPI_CHANGE: &str = "kpi_change";
 
+/// The address of a success plan's page for its customer.
+pub const PLAN_LINK: &str = "plan_link";
+
 /// The instant of the facts, as expressions name it.
 pub const NOW: &str = "now";
 
