@@ -129,7 +129,7 @@ async fn no_link_but_ours_leads_to_a_plan() {
         let page = site.get(&format!("/g/{damaged}")).await;
         assert_eq!(page.status, StatusCode::NOT_FOUND, "{damaged}");
         page.shows("This link does not work");
-        page.shows("whose goals it is for");
+        page.shows("whose goals it shows");
         assert!(!page.body.contains("Nine of ten") && !page.body.contains("No answer"), "{damaged}: {}", page.body);
     }
     // What mail programs put into it does not break it, and nothing is sent by it.
@@ -186,7 +186,7 @@ async fn what_this_version_cannot_read_is_shown_as_it_was_measured() {
 async fn a_csm_passes_the_link_on() {
     let site = site().await;
     let page = site.get("/accounts/a%2F1").await;
-    page.shows("To pass on to the customer, each good for 180 days:");
+    page.shows("To pass on to the customer, each works for 180 days:");
     let begin = page.body.find("http://127.0.0.1:7717/g/").expect("a link");
     let link = page.body[begin..].split('"').next().expect("its end").trim_start_matches("http://127.0.0.1:7717");
     assert_eq!(link, path(&site, "a/1", "2026-03-02T12:00:00Z").await);
