@@ -11,7 +11,8 @@ use super::{Global, output};
 use crate::clock::Clock;
 use crate::playbook::document::SURVEY_WORD;
 use crate::store::customers::data_subject::Person;
-use crate::store::messages::feedback::{AnswerFilter, AnswerRow, LONGEST_TAG, TagDeed, read_tag};
+use crate::store::messages::answer_row::AnswerRow;
+use crate::store::messages::feedback::{AnswerFilter, LONGEST_TAG, TagDeed, read_tag};
 use crate::web::{ANSWER_COLUMNS, answers_csv};
 
 #[derive(Debug, Args)]

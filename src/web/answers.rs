@@ -20,7 +20,8 @@ use crate::clock::Instant;
 use crate::playbook::local_time;
 use crate::playbook::scale::{SURVEY_WORD, Scale};
 use crate::printable::csv_field;
-use crate::store::messages::feedback::{AnswerRow, LONGEST_TAG, TagDeed, read_tag};
+use crate::store::messages::answer_row::AnswerRow;
+use crate::store::messages::feedback::{LONGEST_TAG, TagDeed, read_tag};
 use crate::store::views::web::{AnswerCount, AnswerListFilter, AnswerListRow};
 
 /// How many answers one page shows.

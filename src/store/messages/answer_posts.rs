@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::feedback::AnswerRow;
+use super::answer_row::AnswerRow;
 use super::insert::AnswerPost;
 use super::message_ids::Naming;
 use crate::clock::Instant;

@@ -1,50 +1,15 @@
 //! What people answered, as a list that people read and tag.
 
-use serde_json::{Value as Json, json};
-use sqlx::{FromRow, PgConnection};
+use serde_json::json;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::answer_posts;
+use super::answer_row::AnswerRow;
 use crate::clock::Instant;
 use crate::ids::Actor;
 use crate::store::Store;
 use crate::store::upkeep::audit::record;
-
-/// The latest answer to one survey mail.
-#[derive(Clone, Debug, PartialEq, FromRow)]
-pub struct AnswerRow {
-    /// The mail that asked.
-    pub id: Uuid,
-    /// `None` of a step's own question.
-    pub survey: Option<String>,
-    pub account: String,
-    /// Empty for an address that belongs to no contact.
-    pub contact: String,
-    /// The name of the score; `None` where it is a text.
-    pub score: Option<String>,
-    pub value: Option<i32>,
-    pub text: Option<String>,
-    pub at: Instant,
-    /// In the order in which they were given.
-    pub tags: Vec<String>,
-}
-
-impl AnswerRow {
-    /// As commands list it and as it is posted.
-    pub fn to_json(&self) -> Json {
-        json!({
-            "survey": self.survey,
-            "account": self.account,
-            "contact": Some(self.contact.as_str()).filter(|contact| !contact.is_empty()),
-            "score": self.score,
-            "value": self.value,
-            "text": self.text,
-            "at": self.at,
-            "tags": self.tags,
-            "id": self.id,
-        })
-    }
-}
 
 /// Which answers.
 #[derive(Clone, Debug, Default)]

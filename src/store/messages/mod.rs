@@ -3,6 +3,7 @@
 
 pub mod address_guard;
 pub mod answer_posts;
+pub mod answer_row;
 pub mod answers;
 pub mod auto_stop;
 pub mod bounces;

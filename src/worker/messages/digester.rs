@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use super::prepare_notice::lead_to_pages;
+use super::page_links::lead_to_pages;
 use crate::clock::Instant;
 use crate::facts::Colleague;
 use crate::ids;

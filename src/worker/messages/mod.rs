@@ -11,6 +11,7 @@ pub mod digester;
 pub mod domain_limits;
 pub mod explain;
 pub(crate) mod heartbeat;
+pub(crate) mod page_links;
 pub(crate) mod posts;
 pub(crate) mod prepare_mail;
 pub(crate) mod prepare_notice;

@@ -3,6 +3,7 @@
 
 use super::customer_mail::{bounces_to, sender};
 use super::digester;
+use super::page_links::lead_to_pages;
 use super::prepare_mail::Prepared;
 use crate::clock::Instant;
 use crate::delivery::{Composed, Footer, OutgoingMail, TextLanguage, compose, layout, render};
@@ -74,12 +75,6 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
         }
         Err(reason) => Prepared::ended(State::Failed, reason),
     })
-}
-
-/// Puts the address of the pages before the links of a Markdown text that begin
-/// with `/`. Values in it are no links: what would make one is escaped.
-pub(crate) fn lead_to_pages(text: &str, pages: &str) -> String {
-    text.replace("](/", &format!("]({pages}/"))
 }
 
 /// What the mail of a notice is made of.

@@ -79,7 +79,7 @@ pub fn sql(source: &Source) -> Vec<Finding> {
 /// else is called by.
 pub fn message_words(source: &Source, words: &[&str]) -> Vec<Finding> {
     // What is written here is another thing by the same name.
-    const OTHERS: [(&str, &str); 11] = [
+    const OTHERS: [(&str, &str); 12] = [
         // The state of a request to enroll.
         ("src/store/enrollments/enroll_requests.rs", "planned"),
         // The step at which an enrollment sends.
@@ -93,8 +93,9 @@ pub fn message_words(source: &Source, words: &[&str]) -> Vec<Finding> {
         ("src/action/", "notice"),
         ("src/effect.rs", "webhook"),
         ("src/action/webhook.rs", "webhook"),
-        // A key of the configuration.
+        // Keys of the configuration.
         ("src/config/notify.rs", "slack"),
+        ("src/config/answers.rs", "webhook"),
         // A key of a guardrail.
         ("src/playbook/trips.rs", "bounced"),
         // An action in a delivery report.

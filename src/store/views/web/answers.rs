@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::clock::Instant;
 use crate::message::channel::Channel;
 use crate::message::class::Class;
-use crate::store::messages::feedback::AnswerRow;
+use crate::store::messages::answer_row::AnswerRow;
 use crate::store::{Relation, Store};
 
 /// Which answers a page of the list shows; every given part must fit.
