@@ -58,18 +58,18 @@ impl PlanLinks {
 
     /// A link to the page of an account's plan that is made at an instant: the same for a day.
     pub fn link(&self, account: &str, plan: &str, now: Instant) -> String {
-        let said = format!("{}.{}.{}", hex(account.as_bytes()), hex(plan.as_bytes()), day(now) + LINK_DAYS);
-        let signature = keyed(&self.secret, "plan", &said);
-        format!("{}{PLAN_PATH}/{said}.{signature}", self.public_url)
+        let claim = format!("{}.{}.{}", hex(account.as_bytes()), hex(plan.as_bytes()), day(now) + LINK_DAYS);
+        let signature = keyed(&self.secret, "plan", &claim);
+        format!("{}{PLAN_PATH}/{claim}.{signature}", self.public_url)
     }
 
     /// What a token says; `None` where it is not ours.
     pub fn read(&self, token: &str) -> Option<LinkedPlan> {
-        let (said, signature) = token.rsplit_once('.')?;
-        if !is_keyed(&self.secret, "plan", Signed { text: said, signature }) {
+        let (claim, signature) = token.rsplit_once('.')?;
+        if !is_keyed(&self.secret, "plan", Signed { text: claim, signature }) {
             return None;
         }
-        let mut parts = said.split('.');
+        let mut parts = claim.split('.');
         let mut text = || String::from_utf8(unhex(parts.next()?)?).ok();
         let (account, plan) = (text()?, text()?);
         Some(LinkedPlan { account, plan, last_day: parts.next()?.parse().ok()? })
@@ -106,8 +106,8 @@ mod tests {
         let links = PlanLinks::new("", b"secret");
         let link = links.link("a1", "p", at("2026-03-02T09:00:00Z"));
         let token = link.strip_prefix("/g/").expect("it stands below the address");
-        let (said, signature) = token.rsplit_once('.').expect("it is signed");
-        let mut parts = said.split('.');
+        let (claim, signature) = token.rsplit_once('.').expect("it is signed");
+        let mut parts = claim.split('.');
         let (account, plan, day) =
             (parts.next().expect("one"), parts.next().expect("two"), parts.next().expect("three"));
         for forged in [
@@ -115,11 +115,11 @@ mod tests {
             format!("{account}.{}.{day}.{signature}", hex(b"q")),
             format!("{account}.{plan}.99999.{signature}"),
             format!("{account}{plan}..{day}.{signature}"),
-            format!("{said}.{}", "0".repeat(64)),
-            format!("{said}."),
-            said.to_owned(),
+            format!("{claim}.{}", "0".repeat(64)),
+            format!("{claim}."),
+            claim.to_owned(),
             String::new(),
-            keyed(b"secret", "unsubscribe", said),
+            keyed(b"secret", "unsubscribe", claim),
         ] {
             assert_eq!(links.read(&forged), None, "{forged}");
         }

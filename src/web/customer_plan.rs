@@ -91,7 +91,7 @@ pub(super) async fn show(State(web): Web, Path(token): Path<String>, headers: He
     let page = CustomerPlanPage {
         stage: "goals",
         goals: writing.goals(&plan, document.as_deref()),
-        changed: plan.goals.iter().map(|goal| goal.at).max().map(|at| writing.day(at)),
+        changed: plan.goals.iter().map(|goal| goal.at).max().map(|at| writing.write_day(at)),
     };
     frame.page(StatusCode::OK, "customer_plan.html", page)
 }
@@ -108,14 +108,14 @@ impl Writing<'_> {
         match document.map(|document| &document.ready.body) {
             Some(ReadyBodyOfDocument::Plan(ready)) => {
                 let measured = |goal: &ReadyGoal| plan.goals.iter().find(|row| row.goal == goal.id);
-                ready.goals.iter().map(|goal| self.goal(goal, measured(goal))).collect()
+                ready.goals.iter().map(|goal| self.view_goal(goal, measured(goal))).collect()
             }
-            _ => plan.goals.iter().map(|row| self.measured(row)).collect(),
+            _ => plan.goals.iter().map(|row| self.view_measurement(row)).collect(),
         }
     }
 
-    fn goal(&self, goal: &ReadyGoal, row: Option<&GoalRow>) -> CustomerGoalView {
-        let reached = |name: &str| row.and_then(|row| self.milestone(&row.milestones, name));
+    fn view_goal(&self, goal: &ReadyGoal, row: Option<&GoalRow>) -> CustomerGoalView {
+        let reached = |name: &str| row.and_then(|row| self.write_milestone(&row.milestones, name));
         let milestones = goal
             .milestones
             .iter()
@@ -129,12 +129,12 @@ impl Writing<'_> {
                 start: None,
                 value: None,
                 // As of a goal that is measured: what is there or not has no number.
-                target: (goal.target != 1.0).then(|| self.number(goal.target)),
+                target: (goal.target != 1.0).then(|| self.write_number(goal.target)),
                 due: None,
                 reached: None,
                 milestones: Vec::new(),
             },
-            |row| self.measured(row),
+            |row| self.view_measurement(row),
         );
         CustomerGoalView {
             about: goal.about.clone().unwrap_or_else(|| goal.id.clone()),
@@ -143,10 +143,10 @@ impl Writing<'_> {
         }
     }
 
-    fn measured(&self, row: &GoalRow) -> CustomerGoalView {
+    fn view_measurement(&self, row: &GoalRow) -> CustomerGoalView {
         // What is there or not is counted as 1 or 0.
         let is_count = row.target != 1.0 || row.start.is_some_and(|start| start != 0.0);
-        let number = |value: f64| is_count.then(|| self.number(value));
+        let number = |value: f64| is_count.then(|| self.write_number(value));
         let share = row.progress.map(|share| share.floor().to_string());
         let names = row.milestones.as_object().into_iter().flatten();
         CustomerGoalView {
@@ -162,28 +162,28 @@ impl Writing<'_> {
             start: row.start.and_then(number),
             value: row.value.and_then(number),
             target: number(row.target),
-            due: row.due_at.map(|at| self.day(at)),
-            reached: row.reached_at.map(|at| self.day(at)),
+            due: row.due_at.map(|at| self.write_day(at)),
+            reached: row.reached_at.map(|at| self.write_day(at)),
             milestones: names
                 .map(|(name, _)| CustomerMilestoneView {
-                    reached: self.milestone(&row.milestones, name),
+                    reached: self.write_milestone(&row.milestones, name),
                     name: name.clone(),
                 })
                 .collect(),
         }
     }
 
-    fn milestone(&self, milestones: &Json, name: &str) -> Option<String> {
+    fn write_milestone(&self, milestones: &Json, name: &str) -> Option<String> {
         let at: Instant = milestones.get(name)?.as_str()?.parse().ok()?;
-        Some(self.day(at))
+        Some(self.write_day(at))
     }
 
-    fn day(&self, at: Instant) -> String {
+    fn write_day(&self, at: Instant) -> String {
         print::date(at, if print::is_date(at) { Tz::UTC } else { self.zone }, self.locale)
     }
 
     /// With one decimal at most.
-    fn number(&self, value: f64) -> String {
+    fn write_number(&self, value: f64) -> String {
         let rounded = (value * 10.0).round() / 10.0;
         print::number(rounded).map_or_else(|| value.to_string(), |number| print::grouped(&number, self.locale))
     }

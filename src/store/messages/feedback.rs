@@ -79,13 +79,13 @@ impl Store {
     ) -> sqlx::Result<Option<Vec<String>>> {
         let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
-        let (tags, is_changed) =
-            if let Some(changed) = tag(&mut tx, answer, text, deed, Has(deed != TagDeed::Add)).await? {
-                (Some(changed), true)
-            } else {
-                (tag(&mut tx, answer, text, deed, Has(deed == TagDeed::Add)).await?, false)
-            };
-        if let Some((account, _)) = &tags {
+        let changed = tag(&mut tx, answer, text, deed, deed == TagDeed::Remove).await?;
+        let is_changed = changed.is_some();
+        let found = match changed {
+            Some(found) => Some(found),
+            None => tag(&mut tx, answer, text, deed, deed == TagDeed::Add).await?,
+        };
+        if let Some((account, _)) = &found {
             if let Some(variable) = webhook.filter(|_| is_changed) {
                 answer_posts::plan(&mut tx, variable, (account, answer), naming, now).await?;
             }
@@ -96,21 +96,18 @@ impl Store {
             record(&mut tx, word, by, &json!({ "answer": answer, "tag": text }), now).await?;
         }
         tx.commit().await?;
-        Ok(tags.map(|(_, tags)| tags))
+        Ok(found.map(|(_, tags)| tags))
     }
 }
 
-/// Whether an answer has the tag before.
-struct Has(bool);
-
-/// Puts a tag on an answer, or takes it off, if it had it before or not: its account and
-/// its tags then; `None` where there is no such answer.
+/// Puts a tag on an answer, or takes it off, where `is_tagged` says whether it has the tag
+/// now: its account and its tags then; `None` where that is not so, and where there is no such answer.
 async fn tag(
     tx: &mut PgConnection,
     answer: Uuid,
     text: &str,
     deed: TagDeed,
-    Has(had): Has,
+    is_tagged: bool,
 ) -> sqlx::Result<Option<(String, Vec<String>)>> {
     sqlx::query_as(
         "update keepwell.answers
@@ -120,7 +117,7 @@ async fn tag(
     .bind(answer)
     .bind(text)
     .bind(deed == TagDeed::Add)
-    .bind(had)
+    .bind(is_tagged)
     .fetch_optional(tx)
     .await
 }
