@@ -97,7 +97,9 @@ pub(super) async fn take(
             // Before anything else is found out: an answer waits for nobody.
             let comment = Some(comment.as_str()).filter(|comment| !comment.is_empty());
             let webhook = web.shared.config.answers_webhook.as_deref();
-            web.store.answer(&asked, scale, value, comment, webhook, now).await?;
+            if !web.store.answer(&asked, scale, value, comment, webhook, now).await? {
+                return damaged_link::page(&web, &headers, Purpose::Answer);
+            }
             "thanks"
         }
     };

@@ -70,7 +70,8 @@ impl Store {
     /// Keeps an answer, which replaces an earlier one to the same mail, and
     /// lets the enrollment that waits for it look again. The same answer once more
     /// stays the answer of its instant. What is new is posted as well to the URL in the
-    /// environment variable `webhook`, where one is given.
+    /// environment variable `webhook`, where one is given. Whether it is kept: where the mail
+    /// has been erased since it was read, nothing is.
     pub async fn answer(
         &self,
         asked: &SurveyMail,
@@ -79,15 +80,23 @@ impl Store {
         comment: Option<&str>,
         webhook: Option<&str>,
         now: Instant,
-    ) -> sqlx::Result<()> {
+    ) -> sqlx::Result<bool> {
         let survey = asked.survey.as_deref().unwrap_or_default();
         let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
-        let is_new: bool = sqlx::query_scalar(
+        // An erasure begins with the enrollments: either it comes after this answer, and finds
+        // it, or it came before, and the mail or its contact is gone.
+        sqlx::query("select from keepwell.enrollments where account_id = $1 and id = $2 for update")
+            .bind(&asked.account_id)
+            .bind(asked.enrollment_id)
+            .execute(&mut *tx)
+            .await?;
+        let is_new: Option<bool> = sqlx::query_scalar(
             "insert into keepwell.answers as a
                  (account_id, contact_id, message, enrollment_id, playbook, step, score, value, comment, answered_at,
                   survey)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''))
+             select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, '')
+             from keepwell.messages m where m.account_id = $1 and m.id = $3 and m.contact_id = $2
              on conflict (account_id, message) do update
              set value = excluded.value, comment = excluded.comment,
                  answered_at = case when (a.value, a.comment) is distinct from (excluded.value, excluded.comment)
@@ -105,13 +114,15 @@ impl Store {
         .bind(comment)
         .bind(now)
         .bind(survey)
-        .fetch_one(&mut *tx)
+        .fetch_optional(&mut *tx)
         .await?;
+        let Some(is_new) = is_new else { return Ok(false) };
         if let Some(variable) = webhook.filter(|_| is_new) {
             answer_posts::plan(&mut tx, variable, (&asked.account_id, asked.id), naming, now).await?;
         }
         wake(&mut tx, &asked.account_id, asked.enrollment_id, now).await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// The answer to each survey step of each enrollment; of several, the latest.

@@ -3,6 +3,7 @@
 
 use keepwell::ids::Actor;
 use keepwell::message::channel::Channel;
+use keepwell::store::customers::data_subject::Person;
 use keepwell::store::messages::feedback::{AnswerFilter, TagDeed};
 use keepwell::store::upkeep::stopped::StopTarget;
 use serde_json::{Value as Json, json};
@@ -238,4 +239,24 @@ async fn without_the_key_no_answer_is_forgotten() {
     answer(&world, "answer=3&comment=Too+slow", NOON).await;
     while keepwell::worker::upkeep::janitor::tick(&world.shared, at("2036-06-02T12:00:00Z")).await.unwrap() > 0 {}
     assert_eq!(kept(&world).await, ["a1 Some(3) Too slow []"]);
+}
+
+/// The form is read before it is kept; an erasure may come between.
+#[tokio::test]
+async fn nothing_of_an_answer_is_kept_or_posted_once_its_mail_is_erased() {
+    for whom in ["a1", "a1/ann"] {
+        let server = Server::start(&[]);
+        let world = world(&server, "").await;
+        let store = world.store();
+        let path = link_in(&world.text(&world.mails().await[0]).await, "");
+        let token = path.rsplit('/').next().unwrap().split('?').next().unwrap();
+        let (asked, scale) = store.survey_mail(token).await.unwrap().expect("it is ours");
+        let person = Person::readings(whom).pop().unwrap();
+        store.erase(&person, &[], false, Actor("dana"), at(NOON)).await.unwrap();
+        let is_kept = store.answer(&asked, scale, Some(3), Some("Too slow"), Some("FEEDBACK"), at(NOON)).await;
+        assert!(!is_kept.unwrap(), "{whom}");
+        assert_eq!(store.list_answers(&AnswerFilter::default()).await.unwrap(), [], "{whom}");
+        world.pass_at(NOON).await;
+        assert!(server.requests().is_empty(), "{whom}");
+    }
 }
