@@ -117,10 +117,7 @@ fn composed(gathered: &Gathered, recipient: &Recipient, zone: Tz, url: Option<&s
         text.push_str(&format!("{heading}:\n\n"));
         counts.push(heading);
         for notice in &gathered.notices {
-            let words = match url {
-                Some(url) if notice.is_markdown => lead_to_pages(&notice.text, url),
-                _ => notice.text.clone(),
-            };
+            let words = lead_to_pages(&notice.text, url.filter(|_| notice.is_markdown));
             text.push_str(&format!("{}\n{}\n\n", notice.subject, words.trim()));
         }
     }

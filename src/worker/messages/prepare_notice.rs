@@ -31,9 +31,8 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
             text = format!("{text}\n\n{link}");
         }
     }
-    if let (Some(_), Some(url)) = (&message.words, shared.config.pages_url()) {
-        text = lead_to_pages(&text, &url);
-    }
+    let pages = shared.config.pages_url().filter(|_| message.words.is_some());
+    text = lead_to_pages(&text, pages.as_deref());
     let subject = message.subject.clone().unwrap_or_default();
     let rendered = Rendered { subject: subject.clone(), text: text.clone(), ..Rendered::default() };
     if message.shadow {

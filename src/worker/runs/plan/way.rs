@@ -176,10 +176,8 @@ fn preview(shared: &Shared, loaded: &Loaded, seen: &Snapshot, effect: &Effect, a
         }
         EffectBody::Message(MessageDraft::Notice(draft)) if draft.channel == Channel::Notice => {
             let (to, subject, is_markdown) = (draft.to.as_deref()?, &draft.subject, draft.is_markdown);
-            let text = match shared.config.pages_url() {
-                Some(url) if is_markdown => lead_to_pages(&draft.text, &url),
-                _ => draft.text.clone(),
-            };
+            let pages = shared.config.pages_url().filter(|_| is_markdown);
+            let text = lead_to_pages(&draft.text, pages.as_deref());
             let mail = NoticeMail { message_id: &message_id, to, subject, text: &text, is_markdown, date: at };
             mail.compose(shared).ok()?.0
         }
